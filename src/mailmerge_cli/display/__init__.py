@@ -1,0 +1,7 @@
+"""A value as Excel shows it: number formats (ECMA-376 part 1, §18.8.30–31) applied with Excel's own rounding."""
+
+from __future__ import annotations
+
+from mailmerge_cli.display.show import show
+
+__all__ = ["show"]

@@ -1,0 +1,113 @@
+"""What the person wrote down about one campaign, read and checked: the values of campaign.toml after the options were laid over."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+from pathlib import Path
+
+from mailmerge_cli.model.rate import Rate
+
+
+class Unfinished(StrEnum):
+    """What to do when another run of the campaign still has rows left."""
+
+    REFUSE = "refuse"
+    FINISH = "finish"
+    CANCEL = "cancel"
+
+
+class OnInvalid(StrEnum):
+    """What bad rows do to the others."""
+
+    REFUSE = "refuse"
+    SEND_OTHERS = "send-others"
+
+
+class NoAddress(StrEnum):
+    """What a row without an address is."""
+
+    REFUSE = "refuse"
+    SKIP = "skip"
+
+
+class Duplicates(StrEnum):
+    """What happens when one address stands behind several keys."""
+
+    REFUSE = "refuse"
+    SKIP = "skip"
+    SEND = "send"
+
+
+@dataclass(frozen=True, slots=True)
+class RecipientSettings:
+    """`[recipients]`. Texts that are templates are not rendered yet. Paths are relative to the campaign's folder."""
+
+    file: str = ""
+    sheet: str = ""
+    encoding: str = ""
+    delimiter: str = ""
+    email: str = ""
+    name: str = ""
+    key: str = ""
+    where: str = ""
+    required: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    grows: bool = False
+    no_address: NoAddress = NoAddress.REFUSE
+    duplicates: Duplicates = Duplicates.REFUSE
+    allow_empty: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MessageSettings:
+    """`[message]`. `subject` and `sender` come from the command line and win over the template's headers."""
+
+    file: str = ""
+    attachments: tuple[str, ...] = ()
+    subject: str = ""
+    sender: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SendingSettings:
+    """`[sending]`."""
+
+    rates: tuple[Rate, ...] = ()
+    connections: int = 0  # 0: the account's
+    workers: str = "1"
+    only_domains: tuple[str, ...] = ()
+    on_invalid: OnInvalid = OnInvalid.REFUSE
+    attempts: int = 5
+    give_up_after: timedelta = timedelta(days=2)
+    stop_after: int = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Campaign:
+    """One campaign.
+
+    Attributes:
+        name: what people call it; default: its folder's name, or the message file's.
+        folder: what relative paths are relative to; an absolute, real path.
+        file: its campaign.toml; None where options alone describe it.
+        account: name or URL; empty if none was given.
+        account_typed: the account was given on the command line.
+        run: the label's template; empty: the latest run, the first is called by its date.
+        timezone: IANA name; empty for the machine's own.
+        values: constants for the templates.
+    """
+
+    name: str
+    folder: Path
+    file: Path | None = None
+    account: str = ""
+    account_typed: bool = False
+    run: str = ""
+    unfinished: Unfinished = Unfinished.REFUSE
+    timezone: str = ""
+    recipients: RecipientSettings = RecipientSettings()
+    message: MessageSettings = MessageSettings()
+    sending: SendingSettings = SendingSettings()
+    values: dict[str, str | int | float | bool] = field(default_factory=dict)

@@ -1,0 +1,138 @@
+"""A cell: it prints as the sheet shows it, and compares, computes and tests as its value.
+
+A text cell is a plain `str`, a blank one the empty string. Everything else is a subclass of the Python type that its value
+has, so `net * 2 > limit` is arithmetic and `{{ net }}` is the look. The look is made when it is asked for, because most
+cells of a wide sheet are never printed.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time, timedelta
+from typing import Any, NoReturn, Self
+
+from mailmerge_cli.display import show
+
+_GENERAL = "General"
+
+
+class CellFault(ValueError):
+    """A cell was used that holds an error (`#N/A`) or a formula without a stored value."""
+
+
+class _Look:
+    """The number format of a cell and the text that Excel makes with it."""
+
+    code: str
+    epoch1904: bool
+
+    def __str__(self) -> str:
+        return show(self, self.code, epoch1904=self.epoch1904)
+
+    def __format__(self, spec: str) -> str:
+        return format(str(self), spec)
+
+    def __html__(self) -> str:
+        from html import escape
+
+        return escape(str(self))
+
+
+class WholeCell(_Look, int):
+    """A whole number (a truth value too: its code is then `BOOLEAN`, and it prints TRUE or FALSE)."""
+
+    def __new__(cls, value: int, code: str = _GENERAL, epoch1904: bool = False) -> Self:
+        """The value with its number format."""
+        cell = int.__new__(cls, value)
+        cell.code, cell.epoch1904 = code, epoch1904
+        return cell
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return WholeCell, (int(self), self.code, self.epoch1904)
+
+
+class RealCell(_Look, float):
+    """A number with a fraction."""
+
+    def __new__(cls, value: float, code: str = _GENERAL, epoch1904: bool = False) -> Self:
+        """The value with its number format."""
+        cell = float.__new__(cls, value)
+        cell.code, cell.epoch1904 = code, epoch1904
+        return cell
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return RealCell, (float(self), self.code, self.epoch1904)
+
+
+class MomentCell(_Look, datetime):
+    """A date with or without a time of day, as a sheet keeps it (no zone)."""
+
+    def __new__(cls, value: datetime, code: str, epoch1904: bool = False) -> Self:
+        """The value with its number format."""
+        cell = datetime.__new__(
+            cls, value.year, value.month, value.day, value.hour, value.minute, value.second, value.microsecond
+        )
+        cell.code, cell.epoch1904 = code, epoch1904
+        return cell
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        plain = datetime.combine(self.date(), self.time())
+        return MomentCell, (plain, self.code, self.epoch1904)
+
+    # A cell of a date without time is compared with a date as often as with a moment.
+    def __eq__(self, other: object) -> bool:
+        return datetime.__eq__(self, _moment(other))
+
+    def __hash__(self) -> int:
+        return datetime.__hash__(self)
+
+    def __lt__(self, other: Any) -> bool:
+        return datetime.__lt__(self, _moment(other))
+
+    def __le__(self, other: Any) -> bool:
+        return datetime.__le__(self, _moment(other))
+
+    def __gt__(self, other: Any) -> bool:
+        return datetime.__gt__(self, _moment(other))
+
+    def __ge__(self, other: Any) -> bool:
+        return datetime.__ge__(self, _moment(other))
+
+
+class FaultCell:
+    """A cell that must not be used; whatever touches it raises `CellFault` with the reason."""
+
+    __slots__ = ("reason",)
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+
+    def _refuse(self, *_: object) -> NoReturn:
+        raise CellFault(self.reason)
+
+    __str__ = __html__ = __bool__ = __iter__ = __len__ = _refuse
+    __eq__ = __lt__ = __le__ = __gt__ = __ge__ = _refuse
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _refuse
+    __float__ = __int__ = __neg__ = __abs__ = __round__ = __mod__ = __getitem__ = __contains__ = _refuse
+    __hash__ = object.__hash__
+
+    def __format__(self, spec: str) -> str:
+        self._refuse(spec)
+
+    def __repr__(self) -> str:
+        return f"FaultCell({self.reason!r})"
+
+
+Cell = str | WholeCell | RealCell | MomentCell | FaultCell
+"""What a row is made of."""
+
+
+def _moment(other: Any) -> Any:
+    """A plain date as the moment of its midnight; anything else as it is."""
+    if isinstance(other, date) and not isinstance(other, datetime):
+        return datetime.combine(other, time())
+    return other
+
+
+def duration(cell: RealCell | WholeCell) -> timedelta:
+    """A number of days, as a sheet keeps a duration such as `[h]:mm`, as a time span."""
+    return timedelta(days=float(cell))
