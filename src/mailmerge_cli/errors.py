@@ -101,10 +101,29 @@ class UsageFault(MailmergeError):
 
 
 class Unreachable(MailmergeError):
-    """The server cannot be reached or used at all (for now)."""
+    """The server cannot be reached or used at all (for now).
+
+    Args:
+        wait: seconds that the server asks us to leave it alone; 0 if it does not say.
+        fewer_connections: it has too many connections from us.
+    """
 
     exit_code = ExitCode.UNREACHABLE
     default_reason = "unreachable"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        reason: str = "",
+        problems: tuple[Problem, ...] = (),
+        wait: float = 0.0,
+        fewer_connections: bool = False,
+    ) -> None:
+        super().__init__(message, hint=hint, reason=reason, problems=problems)
+        self.wait = wait
+        self.fewer_connections = fewer_connections
 
 
 class LedgerFault(MailmergeError):

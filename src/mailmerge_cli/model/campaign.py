@@ -57,6 +57,7 @@ class RecipientSettings:
     grows: bool = False
     no_address: NoAddress = NoAddress.REFUSE
     duplicates: Duplicates = Duplicates.REFUSE
+    hidden: str = "refuse"  # rows that the sheet hides: refuse, skip or send
     allow_empty: bool = False
 
 
@@ -81,6 +82,7 @@ class SendingSettings:
     on_invalid: OnInvalid = OnInvalid.REFUSE
     attempts: int = 5
     give_up_after: timedelta = timedelta(days=2)
+    retry_after: timedelta = timedelta(minutes=1)
     stop_after: int = 10
 
 

@@ -3,12 +3,15 @@
 A text cell is a plain `str`, a blank one the empty string. Everything else is a subclass of the Python type that its value
 has, so `net * 2 > limit` is arithmetic and `{{ net }}` is the look. The look is made when it is asked for, because most
 cells of a wide sheet are never printed.
+
+Rule: a text formatting (`str`, f-strings, Jinja's `{{ }}` and `~`, markupsafe) gives the look; what is computed from a cell
+is a plain value, but a moment that is moved (`due + days`) keeps its format.
 """
 
 from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta
-from typing import Any, NoReturn, Self
+from typing import Any, NoReturn, Self, SupportsIndex
 
 from mailmerge_cli.display import show
 
@@ -26,10 +29,15 @@ class _Look:
     epoch1904: bool
 
     def __str__(self) -> str:
-        return show(self, self.code, epoch1904=self.epoch1904)
+        return show(self, self.code, epoch1904=self.epoch1904)  # type: ignore[arg-type]  # the other base is a value
 
     def __format__(self, spec: str) -> str:
-        return format(str(self), spec)
+        if not spec:
+            return str(self)
+        try:
+            return format(str(self), spec)  # `>12`: a place for the look
+        except ValueError:
+            return super().__format__(spec)  # `.2f`, `%Y`: the person formats the value
 
     def __html__(self) -> str:
         from html import escape
@@ -74,13 +82,41 @@ class MomentCell(_Look, datetime):
         cell.code, cell.epoch1904 = code, epoch1904
         return cell
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        plain = datetime.combine(self.date(), self.time())
-        return MomentCell, (plain, self.code, self.epoch1904)
+    def plain(self) -> datetime:
+        """The moment without its look."""
+        return datetime.combine(self.date(), self.time())
+
+    # datetime pickles itself by __reduce_ex__, and makes the results of its arithmetic by calling the class.
+    def __reduce_ex__(self, protocol: SupportsIndex) -> tuple[Any, ...]:
+        return MomentCell, (self.plain(), self.code, self.epoch1904)
+
+    def __add__(self, other: timedelta) -> Self:
+        return type(self)(self.plain() + other, self.code, self.epoch1904)
+
+    __radd__ = __add__
+
+    def __sub__(self, other: Any) -> Any:
+        if isinstance(other, timedelta):
+            return self + -other
+        return self.plain() - _moment(other)
+
+    def __rsub__(self, other: Any) -> Any:
+        return _moment(other) - self.plain()
+
+    def replace(self, *args: Any, **changes: Any) -> Self:
+        """The same with some parts changed; it keeps its format."""
+        return type(self)(self.plain().replace(*args, **changes), self.code, self.epoch1904)
+
+    def astimezone(self, tz: Any = None) -> Any:
+        """The moment in a zone, a plain value."""
+        return self.plain().astimezone(tz)
 
     # A cell of a date without time is compared with a date as often as with a moment.
     def __eq__(self, other: object) -> bool:
         return datetime.__eq__(self, _moment(other))
+
+    def __ne__(self, other: object) -> bool:
+        return datetime.__ne__(self, _moment(other))
 
     def __hash__(self) -> int:
         return datetime.__hash__(self)
@@ -112,7 +148,13 @@ class FaultCell:
     __str__ = __html__ = __bool__ = __iter__ = __len__ = _refuse
     __eq__ = __lt__ = __le__ = __gt__ = __ge__ = _refuse
     __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _refuse
-    __float__ = __int__ = __neg__ = __abs__ = __round__ = __mod__ = __getitem__ = __contains__ = _refuse
+    __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = __pow__ = __rpow__ = __divmod__ = __rdivmod__ = (
+        _refuse
+    )
+    __float__ = __int__ = __index__ = __neg__ = __pos__ = __abs__ = __round__ = __getitem__ = __contains__ = (
+        _refuse
+    )
+    __ne__ = _refuse
     __hash__ = object.__hash__
 
     def __format__(self, spec: str) -> str:
@@ -127,7 +169,9 @@ Cell = str | WholeCell | RealCell | MomentCell | FaultCell
 
 
 def _moment(other: Any) -> Any:
-    """A plain date as the moment of its midnight; anything else as it is."""
+    """A plain date as the moment of its midnight, a cell without its look; anything else as it is."""
+    if isinstance(other, MomentCell):
+        return other.plain()
     if isinstance(other, date) and not isinstance(other, datetime):
         return datetime.combine(other, time())
     return other

@@ -1,0 +1,80 @@
+"""Who must not get mail: lists of addresses and @domains, and the domains that alone are allowed.
+
+Rule: an unknown line is refused, never ignored; a suppressed person must not be mailed because of a typing error.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mailmerge_cli.address import Address, AddressFault, parse_address
+from mailmerge_cli.errors import FileMissing, Problem, Refused
+
+
+@dataclass(frozen=True, slots=True)
+class Exclusions:
+    """Addresses and domains that are left out, each with the file that says so."""
+
+    addresses: dict[str, str]
+    domains: dict[str, str]
+
+    def reason(self, address: Address) -> str:
+        """Why this address is left out; empty if it is not."""
+        file = self.addresses.get(address.folded) or self.domains.get(address.domain)
+        return f"excluded by {file}" if file else ""
+
+
+def read_exclusions(files: Sequence[Path]) -> Exclusions:
+    """Read lists of one address or @domain a line; `#` begins a comment, a first line that is a title is passed over.
+
+    A CSV is read by its first column that holds an address, so that an export of the unsubscribed can be used as it is.
+    """
+    exclusions = Exclusions({}, {})
+    for file in files:
+        _read(file, exclusions)
+    return exclusions
+
+
+def allowed_domain(domain: str) -> str:
+    """A domain as it was written down (`example.org`, `@example.org`) in the form in which addresses are compared."""
+    return parse_address("x@" + domain.strip().removeprefix("@")).domain
+
+
+def _read(file: Path, exclusions: Exclusions) -> None:
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise FileMissing(f"The exclusion list {file} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise Refused(f"The exclusion list {file} is not UTF-8; save it as “CSV UTF-8”.") from error
+    for number, line in enumerate(text.splitlines(), 1):
+        stripped = line.partition("#")[0].strip()
+        if stripped and not _enter(stripped, file.name, exclusions) and number > 1:
+            message = f"line {number} of {file.name} holds neither an address nor an @domain"
+            raise Refused(
+                f"{message[0].upper()}{message[1:]}. Mend or remove it, so that nobody is mailed by mistake.",
+                problems=(Problem(number, None, "exclude", message),),
+            )
+
+
+def _enter(line: str, file: str, exclusions: Exclusions) -> bool:
+    for field in _fields(line):
+        try:
+            if field.startswith("@"):
+                exclusions.domains[allowed_domain(field)] = file
+            else:
+                exclusions.addresses[parse_address(field).folded] = file
+        except AddressFault:
+            continue
+        return True
+    return False
+
+
+def _fields(line: str) -> list[str]:
+    for delimiter in ",;\t":
+        if delimiter in line:
+            return [field.strip() for field in next(csv.reader([line], delimiter=delimiter))]
+    return [line]

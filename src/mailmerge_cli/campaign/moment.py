@@ -1,0 +1,44 @@
+"""What the templates know besides the row: the run's moment and label, the campaign's name, its constants.
+
+Rule: `now` and `today` are the run's own, fixed when it is entered, so what was checked is what is sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from mailmerge_cli.model.cell import MomentCell
+
+BUILT_IN_NAMES = frozenset({"row", "today", "now", "month", "last_month", "campaign", "run"})
+"""Names that no column and no value may take."""
+
+
+def constants(
+    campaign: str, values: Mapping[str, object], run: str | None, opened: datetime, timezone: str
+) -> dict[str, object]:
+    """The names that every row of a run shares; without `run` where the label itself is being made."""
+    local = in_zone(opened, timezone).replace(tzinfo=None)
+    midnight = local.replace(hour=0, minute=0, second=0, microsecond=0)
+    names: dict[str, object] = dict(values)
+    names.update(
+        campaign=campaign,
+        now=MomentCell(local, "yyyy-mm-dd hh:mm"),
+        today=MomentCell(midnight, "yyyy-mm-dd"),
+        month=f"{local:%Y-%m}",
+        last_month=f"{midnight.replace(day=1) - timedelta(days=1):%Y-%m}",
+    )
+    if run is not None:
+        names["run"] = run
+    return names
+
+
+def in_zone(moment: datetime, timezone: str) -> datetime:
+    """An aware moment as the clocks of that zone show it; the machine's own zone if none is named."""
+    return moment.astimezone(ZoneInfo(timezone) if timezone else None)
+
+
+def utc(moment: datetime) -> datetime:
+    """The same moment, told in UTC."""
+    return moment.astimezone(UTC)

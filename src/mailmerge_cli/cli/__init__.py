@@ -1,0 +1,1 @@
+"""Words in, exit codes out: one file a command; the only room that prints, asks or exits."""

@@ -1,0 +1,172 @@
+"""The work of `check`: plan all rows, hold the plan against the ledger, tell what `send` would do."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+
+from mailmerge_cli.campaign.changes import Acceptance, amendment_for
+from mailmerge_cli.campaign.runs import Choice, choose_run, other_unfinished
+from mailmerge_cli.cli.options import Inputs
+from mailmerge_cli.cli.place import Place
+from mailmerge_cli.cli.prepare import Preparation, open_inputs, prepare
+from mailmerge_cli.cli.screen import Screen
+from mailmerge_cli.cli.wishes import account_of, credentials_for, place_with
+from mailmerge_cli.errors import ExitCode, MailmergeError
+from mailmerge_cli.ledger.ledger import Ledger
+from mailmerge_cli.ledger.lock import is_held
+from mailmerge_cli.model.campaign import Duplicates, Unfinished
+from mailmerge_cli.model.delivery import Counts, State
+from mailmerge_cli.model.table import Row
+from mailmerge_cli.report.summary import Summary
+from mailmerge_cli.transports.registry import open_transport
+
+
+class Checking:
+    """One check of one campaign."""
+
+    def __init__(self, screen: Screen, inputs: Inputs, acceptance: Acceptance, *, new_run: bool) -> None:
+        self._screen = screen
+        self._options = inputs
+        self._acceptance = acceptance
+        self._new_run = new_run
+        self._started = datetime.now(UTC)
+        self._counts = Counts()
+        self._label = ""
+        self._preparation: Preparation | None = None
+
+    def run(self, *, online: bool, password_stdin: bool) -> int:
+        """Check, tell, and return the exit code."""
+        place = place_with(self._options)
+        account = account_of(place)
+        code, reason = ExitCode.OK, ""
+        try:
+            self._check(place)
+            if online:
+                credentials = credentials_for(account, self._screen, password_stdin=password_stdin)
+                asyncio.run(open_transport(account, credentials, self._screen.trace).check())
+                self._screen.say(f"Logged in at {account.server}.")
+        except MailmergeError as error:
+            self._screen.error(error)
+            code, reason = error.exit_code, error.reason
+            problems = error.problems
+        else:
+            problems = tuple(self._preparation.plan.problems) if self._preparation else ()
+            code = ExitCode.SOME_FAILED if self._counts.invalid else ExitCode.OK
+        summary = self._summary(place, code, reason, problems)
+        if self._screen.as_json:
+            self._screen.json(summary.as_json())
+        return code
+
+    def _check(self, place: Place) -> None:
+        with ExitStack() as stack:
+            ledger = stack.enter_context(_looking(place))
+            choice = choose_run(
+                ledger, place.campaign, self._started, label=self._options.run or "", new_run=self._new_run
+            )
+            self._label = choice.label
+            if ledger is None:
+                place.refuse_lost_ledger()
+            inputs = open_inputs(stack, place.campaign, choice, account_of(place), stdin=sys.stdin.buffer)
+            preparation = prepare(stack, inputs, ledger if choice.run else None)
+            self._preparation = preparation
+            self._tell_columns(preparation)
+            preparation.refuse_problems()
+            self._counts = _counts(preparation)
+            self._compare(place, ledger, choice, preparation)
+            self._tell(preparation)
+
+    def _compare(self, place: Place, ledger: Ledger | None, choice: Choice, preparation: Preparation) -> None:
+        if ledger is None:
+            return
+        others = other_unfinished(ledger, place.campaign, choice)
+        for other in others:
+            word = "cancelled" if place.campaign.unfinished is Unfinished.CANCEL else "finished first"
+            self._screen.note(f"Run {other.label} is unfinished; `send` has it {word}.")
+        if choice.run is not None and not ledger.nothing_begun(choice.run):
+            said = self._said(place)
+            amendment_for(preparation.plan.draft.compare(ledger, choice.run), said)
+            self._counts = ledger.counts(choice.run)
+
+    def _said(self, place: Place) -> Acceptance:
+        settings = place.campaign.recipients
+        return Acceptance(
+            self._acceptance.accept_new or settings.grows,
+            self._acceptance.accept_changes,
+            share_addresses=settings.duplicates is Duplicates.SEND,
+        )
+
+    def _tell_columns(self, preparation: Preparation) -> None:
+        """The parsed columns with one example each: a wrong delimiter or a shifted column is seen at a glance."""
+        inputs = preparation.inputs
+        first = next(iter(inputs.source.rows()), None)
+        rows = [
+            (column.letter, column.title, column.name, _example(first, column.index))
+            for column in inputs.source.columns
+        ]
+        if self._screen.out.tty and not self._screen.quiet and not self._screen.as_json:
+            # Only on a terminal: a cron mail or a log must not hold a salary.
+            self._screen.table(("column", "title", "in templates", "first row"), rows)
+        for note in inputs.notes:
+            self._screen.note(note)
+
+    def _tell(self, preparation: Preparation) -> None:
+        plan = preparation.plan
+        if plan.problems_total:
+            self._screen.warn(f"{plan.invalid} rows are invalid; `send` would leave them out:")
+            self._screen.problems(plan.problems, plan.problems_total)
+        skipped = f", {plan.skipped} skipped" if plan.skipped else ""
+        unselected = f", {plan.unselected} not selected by where" if plan.unselected else ""
+        state = self._counts
+        if state.sent or state.failed or state.in_doubt:
+            self._screen.say(
+                f"Run {self._label}: {state.sent} sent, {state.left} left{skipped}. Nothing differs from the ledger."
+            )
+        else:
+            self._screen.say(f"All is well: {plan.mails} mails would be sent{skipped}{unselected}.")
+
+    def _summary(self, place: Place, code: ExitCode, reason: str, problems: tuple[object, ...]) -> Summary:
+        total = self._preparation.plan.problems_total if self._preparation else 0
+        return Summary(
+            place.campaign.name,
+            self._label,
+            code,
+            self._counts,
+            self._started,
+            datetime.now(UTC),
+            why=reason,
+            problems=problems,  # type: ignore[arg-type]
+            problems_total=total,
+            ledger=place.ledger,
+        )
+
+
+@contextmanager
+def _looking(place: Place) -> Iterator[Ledger | None]:
+    ledger = Ledger.read(place.ledger, sender_alive=is_held(place.lock))
+    if ledger is None:
+        yield None
+        return
+    with ledger:
+        yield ledger
+
+
+def _counts(preparation: Preparation) -> Counts:
+    draft = preparation.plan.draft
+    return Counts(
+        pending=draft.count(State.PENDING),
+        invalid=draft.count(State.INVALID),
+        skipped=draft.count(State.SKIPPED),
+    )
+
+
+def _example(row: Row | None, index: int) -> str:
+    if row is None or index >= len(row.cells):
+        return ""
+    try:
+        return str(row.cells[index])[:40]
+    except ValueError as fault:
+        return f"({fault})"

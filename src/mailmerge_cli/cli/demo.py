@@ -1,0 +1,90 @@
+"""`mailmerge demo`: the whole story on this machine alone; no account, no network, no questions."""
+
+from __future__ import annotations
+
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mailmerge_cli.cli.screen import Screen
+
+if TYPE_CHECKING:
+    from mailmerge_cli.mailbox.server import Mailbox
+    from mailmerge_cli.report.summary import Summary
+
+_SHOWN = ("row", "key", "address", "state", "reply")
+
+
+def demo(
+    folder: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[DIR]",
+            help="Where the example goes; default: a new temporary folder.",
+            show_default=False,
+        ),
+    ] = None,
+    *,
+    screen: Screen,
+) -> int:
+    """Send an example company's payslips on this machine alone, and show what happened."""
+    from mailmerge_cli.mailbox.server import Mailbox
+    from mailmerge_cli.starter import Kind, write_campaign
+
+    home = folder or Path(tempfile.mkdtemp(prefix="mailmerge-demo-"))
+    screen.say(f"1. An example company's payroll is written to {home}")
+    for path in write_campaign(Kind.PAYSLIP, home)[:3]:
+        screen.say(f"     {path.relative_to(home)}")
+    with Mailbox(home / "mailbox") as mailbox:
+        screen.say(f"2. A mail server that keeps everything to itself listens at {mailbox.url}")
+        summary = _send(screen, home, mailbox)
+        _show(screen, home, mailbox, summary)
+    if screen.as_json:
+        screen.json({**summary.as_json(), "folder": str(home), "mailbox": str(home / "mailbox")})
+    return summary.exit_code
+
+
+def _send(screen: Screen, home: Path, mailbox: Mailbox) -> Summary:
+    from mailmerge_cli.cli.options import Inputs
+    from mailmerge_cli.cli.sending import Sending, Wishes
+    from mailmerge_cli.cli.typed import typed_of
+    from mailmerge_cli.cli.wishes import account_of, credentials_for, place_with
+
+    inputs = Inputs(campaign=home, account=mailbox.url)
+    place = place_with(inputs)
+    account = account_of(place)
+    screen.say("3. Every row is checked, then each person is sent his own payslip:")
+    with place.writing() as ledger:
+        sending = Sending(
+            screen, place, account, credentials_for(account, screen), Wishes(yes=True), typed_of(inputs)
+        )
+        return sending.send_all(ledger, datetime.now(UTC))
+
+
+def _show(screen: Screen, home: Path, mailbox: Mailbox, summary: Summary) -> None:
+    from mailmerge_cli.cli.place import Place
+    from mailmerge_cli.config.campaign_file import load_campaign
+    from mailmerge_cli.config.options import CampaignOptions
+    from mailmerge_cli.config.places import campaign_state
+    from mailmerge_cli.mailbox.show import show_letter
+
+    campaign = load_campaign(home, CampaignOptions(), Path.cwd())
+    with Place(campaign, campaign_state(campaign)).reading() as ledger:
+        lines = [
+            (one.row, one.key, one.address, one.state.value, f"{one.code} {one.reply}")
+            for one in ledger.deliveries(ledger.runs()[-1])
+        ]
+    screen.say("4. What became of each recipient (the result log):")
+    screen.table(_SHOWN, lines)
+    letters = mailbox.letters()
+    if letters:
+        screen.say(f"5. One of the {len(letters)} mails, as it arrived:")
+        screen.panel(show_letter(letters[0].path), title=letters[0].path.name)
+    screen.say(f"Look around in {home}: campaign.toml, the payroll, the message; mailbox/ has the mails.")
+    screen.say(f"The result log is {summary.results}.")
+    screen.say(
+        "Type the same send again and nobody gets a second mail. Your own campaign begins with: mailmerge init"
+    )

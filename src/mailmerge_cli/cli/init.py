@@ -1,0 +1,63 @@
+"""`mailmerge init`: a new campaign folder that `check` accepts as it is."""
+
+from __future__ import annotations
+
+from itertools import islice
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mailmerge_cli.cli.screen import Screen
+from mailmerge_cli.errors import ExitCode
+from mailmerge_cli.starter import Kind, OwnList, write_campaign
+
+_SAMPLE = 200
+
+
+def init(
+    folder: Annotated[
+        Path, typer.Argument(metavar="[DIR]", help="The new campaign's folder.", show_default=False)
+    ] = Path(),
+    kind: Annotated[
+        str, typer.Option("--kind", metavar="payslip|newsletter|letter", help="What to begin with.")
+    ] = "payslip",
+    recipients: Annotated[
+        Path | None,
+        typer.Option("--recipients", "-r", help="Your own list; its columns are read and guessed."),
+    ] = None,
+    sheet: Annotated[str, typer.Option("--sheet", help="The sheet of your workbook.")] = "",
+    encoding: Annotated[str, typer.Option("--encoding", help="Encoding of your text list.")] = "",
+    delimiter: Annotated[str, typer.Option("--delimiter", help="Delimiter of your text list.")] = "",
+    *,
+    screen: Screen,
+) -> int:
+    """A new campaign folder to begin with."""
+    own = _own_list(recipients, sheet, encoding, delimiter) if recipients else None
+    written = write_campaign(kind, folder, own=own)
+    for path in written:
+        screen.say(f"  {path}")
+    if own is not None:
+        for reason in own.guess.reasons:
+            screen.note(reason)
+    place = "" if folder == Path() else f" {folder}"
+    screen.say(f"Look at it, then: mailmerge check{place}")
+    if screen.as_json:
+        screen.json(
+            {
+                "schema": 1,
+                "kind": Kind(kind).value,
+                "folder": str(folder),
+                "written": [str(path) for path in written],
+            }
+        )
+    return ExitCode.OK
+
+
+def _own_list(path: Path, sheet: str, encoding: str, delimiter: str) -> OwnList:
+    from mailmerge_cli.sources import open_source
+    from mailmerge_cli.sources.guess import guess_columns
+
+    with open_source(path, sheet=sheet, encoding=encoding, delimiter=delimiter) as source:
+        guess = guess_columns(source.columns, list(islice(source.rows(), _SAMPLE)))
+        return OwnList(path.absolute(), source.columns, guess, sheet, encoding, delimiter)

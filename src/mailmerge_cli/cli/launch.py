@@ -1,0 +1,162 @@
+"""The engine with all its parts, its signals and its listeners: one call of it sends what is due of a run."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+
+from mailmerge_cli.clock import SystemClock
+from mailmerge_cli.engine.desk import Tray
+from mailmerge_cli.engine.patience import Rules
+from mailmerge_cli.engine.run import Ending, Engine
+from mailmerge_cli.engine.throttle import Throttle
+from mailmerge_cli.errors import MailmergeError
+from mailmerge_cli.events import Event, Observer
+from mailmerge_cli.ledger.ledger import Ledger
+from mailmerge_cli.ledger.quota import QuotaBook
+from mailmerge_cli.ledger.records import Record
+from mailmerge_cli.model.delivery import Delivery, Run
+from mailmerge_cli.model.rate import Rate
+from mailmerge_cli.model.transport import Transport
+
+_LONG = 60  # seconds; windows from here on are kept in the book of quotas
+
+
+@dataclass(slots=True)
+class Flight:
+    """What one call needs to send.
+
+    Attributes:
+        account: the name that the ledger keeps with each attempt.
+        quota: the book of long windows and the name under which this account stands in it; None where no long rate holds.
+        resumed: mails of this run may have gone out a moment ago, so short windows are waited out first.
+    """
+
+    transport: Transport
+    tray: Tray
+    ledger: Ledger
+    run: Run
+    rules: Rules
+    rates: Sequence[Rate]
+    account: str
+    quota: tuple[QuotaBook, str] | None = None
+    resumed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Landing:
+    """How the call ended, and the signal that ended it, if one did."""
+
+    ending: Ending
+    signal: int = 0
+
+
+def launch(flight: Flight, observers: Sequence[Observer]) -> Landing:
+    """Send what is due; SIGINT and SIGTERM settle what is in flight first, a second one leaves at once."""
+    return asyncio.run(_fly(flight, observers))
+
+
+class _Book:
+    """The ledger of one run, as the engine sees it."""
+
+    def __init__(self, ledger: Ledger, run: Run) -> None:
+        self._ledger = ledger
+        self._run = run
+
+    def write(self, batch: Sequence[Record], at: datetime) -> list[Delivery]:
+        return self._ledger.write(batch, at)
+
+    def undo(self, deliveries: Sequence[int]) -> int:
+        return self._ledger.undo(self._run, deliveries, "refused like its neighbours; taken back")
+
+
+class _Quota:
+    """The long windows of one account."""
+
+    def __init__(self, book: QuotaBook, name: str, rates: Sequence[Rate]) -> None:
+        self._book = book
+        self._name = name
+        self._rates = rates
+
+    def permit(self, now: datetime) -> datetime | None:
+        grant = self._book.reserve(self._name, self._rates, 1, now)
+        return None if grant.count else grant.free_at
+
+
+async def _fly(flight: Flight, observers: Sequence[Observer]) -> Landing:
+    clock = SystemClock()
+    heard: list[int] = []
+    engine = Engine(
+        transport=flight.transport,
+        tray=flight.tray,
+        book=_Book(flight.ledger, flight.run),
+        throttle=_throttle(flight, clock),
+        rules=flight.rules,
+        clock=clock,
+        observer=lambda event: _tell(engine, observers, event),
+        account=flight.account,
+    )
+    with _Signals(lambda number: _on_signal(engine, heard, number)):
+        ending = await engine.run()
+    return Landing(ending, heard[0] if heard else 0)
+
+
+def _throttle(flight: Flight, clock: SystemClock) -> Throttle:
+    long = [rate for rate in flight.rates if rate.seconds >= _LONG]
+    quota = _Quota(*flight.quota, long) if flight.quota and long else None
+    start = clock.monotonic()
+
+    def not_before(rate: Rate) -> float:
+        # The minute's permits are in the book; of the last second nobody knows after a crash.
+        return start + rate.seconds if flight.resumed and rate.seconds < _LONG else float("-inf")
+
+    return Throttle(flight.rates, clock, quota, not_before)
+
+
+def _tell(engine: Engine, observers: Sequence[Observer], event: Event) -> None:
+    for observer in observers:
+        try:
+            observer(event)
+        except MailmergeError as error:
+            # The result log cannot be written: the ledger knows all, but nobody should go on unseen.
+            engine.fail(error)
+
+
+def _on_signal(engine: Engine, heard: list[int], number: int) -> None:
+    heard.append(number)
+    if len(heard) == 1:
+        engine.interrupt()
+    else:
+        engine.abort()
+
+
+class _Signals:
+    """SIGINT and SIGTERM as long as the engine runs; where the loop knows no signals (Windows), by way of the signal module."""
+
+    def __init__(self, react: Callable[[int], None]) -> None:
+        self._react = react
+        self._numbers = (signal.SIGINT, signal.SIGTERM)
+        self._before: dict[int, object] = {}
+
+    def __enter__(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in self._numbers:
+            with suppress(NotImplementedError, RuntimeError, ValueError):
+                loop.add_signal_handler(number, self._react, number)
+                continue
+            with suppress(ValueError):  # only the main thread may
+                self._before[number] = signal.signal(
+                    number, lambda seen, _: loop.call_soon_threadsafe(self._react, seen)
+                )
+
+    def __exit__(self, *_: object) -> None:
+        loop = asyncio.get_running_loop()
+        for number in self._numbers:
+            with suppress(NotImplementedError, RuntimeError, ValueError):
+                loop.remove_signal_handler(number)
+        for seen, before in self._before.items():
+            signal.signal(seen, before)  # type: ignore[arg-type]

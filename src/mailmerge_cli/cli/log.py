@@ -1,0 +1,91 @@
+"""`mailmerge log`: what became of each recipient, from the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mailmerge_cli.cli.options import Where
+from mailmerge_cli.cli.place import Place, place_of, run_of
+from mailmerge_cli.cli.screen import Screen
+from mailmerge_cli.errors import ExitCode, UsageFault
+from mailmerge_cli.ledger.lock import is_held
+from mailmerge_cli.ledger.reading import Reading
+from mailmerge_cli.model.delivery import Run, State
+from mailmerge_cli.report.formats import LogFormat, log_chunks
+from mailmerge_cli.report.lines import ATTEMPT_COLUMNS, LOG_COLUMNS, LogLines, Value
+from mailmerge_cli.report.log_file import write_log_file
+
+_SHOWN = ("row", "key", "address", "state", "attempts", "last_attempt", "reply", "reason")
+_FORMATS = ("table", "csv", "jsonl", "xlsx")
+
+
+def log(
+    state: Annotated[list[str] | None, typer.Option("--state", help="Only these states. Repeatable.")] = None,
+    attempts: Annotated[bool, typer.Option("--attempts", help="One line for each attempt.")] = False,
+    format_: Annotated[
+        str | None, typer.Option("--format", metavar="table|csv|jsonl|xlsx", help="How to write it down.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Write to this file.")] = None,
+    *,
+    where: Where,
+    screen: Screen,
+) -> int:
+    """What became of each recipient, from the ledger."""
+    form = _form(format_, out, screen)
+    states = _states(state)
+    place = place_of(where)
+    with place.reading() as ledger:
+        run = run_of(ledger, where)
+        columns, lines = _lines(place, ledger, run, states, attempts=attempts)
+        if form == "table":
+            _show(screen, columns, lines)
+        elif out is not None:
+            write_log_file(out, columns, lines)
+            screen.say(f"Written to {out}.")
+        else:
+            screen.deliver(log_chunks(LogFormat(form), columns, lines, mark=False))
+    return ExitCode.OK
+
+
+def _form(format_: str | None, out: Path | None, screen: Screen) -> str:
+    if format_ is not None and format_ not in _FORMATS:
+        raise UsageFault(f"--format {format_}: there is no such format; it is one of {', '.join(_FORMATS)}.")
+    if out is not None:
+        ending = LogFormat.of(out).value
+        if format_ not in (None, ending):
+            raise UsageFault(
+                f"--format {format_} does not fit the name {out.name}; give the file the ending .{format_}."
+            )
+        return ending
+    if format_ == "xlsx":
+        raise UsageFault("A workbook is not written to the screen; name a file with --out.")
+    return format_ or ("jsonl" if screen.as_json else "table")
+
+
+def _states(words: Sequence[str] | None) -> tuple[State, ...] | None:
+    known = [state.value for state in State if state is not State.SENDING]
+    for word in words or ():
+        if word not in known:
+            raise UsageFault(f"--state {word}: there is no such state; it is one of {', '.join(known)}.")
+    return tuple(State(word) for word in words) if words else None
+
+
+def _lines(
+    place: Place, ledger: Reading, run: Run, states: tuple[State, ...] | None, *, attempts: bool
+) -> tuple[Sequence[str], Iterable[Sequence[Value]]]:
+    sending = State.PENDING if is_held(place.lock) else State.IN_DOUBT
+    form = LogLines(run.label, sending=sending)
+    if not attempts:
+        return LOG_COLUMNS, map(form.cells, ledger.deliveries(run, states))
+    keys = None if states is None else [one.key for one in ledger.deliveries(run, states)]
+    return ATTEMPT_COLUMNS, map(form.attempt_cells, ledger.attempts(run, keys))
+
+
+def _show(screen: Screen, columns: Sequence[str], lines: Iterable[Sequence[Value]]) -> None:
+    shown = [column for column in columns if column in _SHOWN or columns is ATTEMPT_COLUMNS]
+    places = [columns.index(column) for column in shown]
+    screen.table(shown, ([line[place] for place in places] for line in lines))

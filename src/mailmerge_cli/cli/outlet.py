@@ -1,0 +1,123 @@
+"""A stream that people or programs read, made safe to write to: UTF-8 whatever the locale says, and calm when its reader goes away.
+
+Rule: talk may be lost (nobody listens), data may not: what `write` swallows, `deliver` raises.
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import sys
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import TextIO
+
+from mailmerge_cli.errors import LedgerFault
+
+# The reader of the pipe has gone, the terminal was closed. Windows says EINVAL for a broken pipe.
+_GONE = {errno.EPIPE, errno.EIO, errno.EBADF, errno.ESHUTDOWN, errno.EINVAL, errno.ENXIO}
+
+
+class Outlet:
+    """Standard output or standard error, as far as this program uses them; enough of a file for rich to write to.
+
+    Args:
+        stream: None stands for a stream that was closed before we began.
+    """
+
+    encoding = "utf-8"
+
+    def __init__(self, stream: TextIO | None) -> None:
+        self._stream = stream
+        self.open = stream is not None
+        self.tty = _is_terminal(stream)
+        if isinstance(stream, io.TextIOWrapper):
+            # The locale decides nothing: in cron it is C, and a name in the log must not end a run (O09).
+            with suppress(OSError, ValueError, io.UnsupportedOperation):
+                stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+
+    def write(self, text: str) -> int:
+        """Write talk; if nobody can hear it any more, that is no fault."""
+        with suppress(OSError):
+            self._put(text)
+        return len(text)
+
+    def deliver(self, text: str) -> None:
+        """Write data that was asked for.
+
+        Raises:
+            LedgerFault: it could not be written (disk full). A reader that has gone away is no fault; `open` is then False.
+        """
+        try:
+            self._put(text)
+        except OSError as error:
+            raise _fault(error) from error
+
+    def deliver_octets(self, chunks: Iterable[bytes]) -> None:
+        """Write data that was asked for, lazily; stops asking for more when the reader has gone away (`| head`).
+
+        Raises:
+            LedgerFault: it could not be written.
+        """
+        binary = getattr(self._stream, "buffer", None)
+        try:
+            for chunk in chunks:
+                if not self.open:
+                    return
+                if binary is None:
+                    self._put(chunk.decode())
+                else:
+                    binary.write(chunk)
+            if binary is not None:
+                binary.flush()
+        except OSError as error:
+            self._lost()
+            if error.errno not in _GONE:
+                raise _fault(error) from error
+
+    def flush(self) -> None:
+        """Everything is flushed as it is written."""
+
+    def isatty(self) -> bool:
+        """Whether a person sees it at once."""
+        return self.tty
+
+    def fileno(self) -> int:
+        """The descriptor; OSError where there is none."""
+        if self._stream is None:
+            raise OSError(errno.EBADF, "closed")
+        return self._stream.fileno()
+
+    def _put(self, text: str) -> None:
+        if self._stream is None or not self.open:
+            return
+        try:
+            self._stream.write(text)
+            self._stream.flush()
+        except ValueError:  # closed in the meantime
+            self.open = False
+        except OSError as error:
+            self._lost()
+            if error.errno not in _GONE:
+                raise
+
+    def _lost(self) -> None:
+        """Point the descriptor to nowhere, or Python complains at exit about what is still in its buffer."""
+        self.open = False
+        if self._stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError, io.UnsupportedOperation):
+                nowhere = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(nowhere, self.fileno())
+                os.close(nowhere)
+
+
+def _fault(error: OSError) -> LedgerFault:
+    return LedgerFault(f"standard output cannot be written: {error.strerror or error}")
+
+
+def _is_terminal(stream: TextIO | None) -> bool:
+    try:
+        return stream is not None and stream.isatty()
+    except ValueError:
+        return False

@@ -1,0 +1,105 @@
+"""Where a campaign's ledger is, for commands on what has become of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from mailmerge_cli.campaign.runs import find_run
+from mailmerge_cli.cli.options import Inputs, OnKeys, Where
+from mailmerge_cli.config.campaign_file import load_campaign
+from mailmerge_cli.config.options import CampaignOptions
+from mailmerge_cli.config.places import campaign_state, results_path
+from mailmerge_cli.errors import LedgerFault, Refused, UsageFault
+from mailmerge_cli.ledger.ledger import Ledger
+from mailmerge_cli.ledger.lock import CampaignLock, is_held
+from mailmerge_cli.model.campaign import Campaign
+from mailmerge_cli.model.delivery import Run
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A campaign and the folder of its state."""
+
+    campaign: Campaign
+    state: Path
+
+    @property
+    def ledger(self) -> Path:
+        """The ledger's file."""
+        return self.state / "ledger.sqlite3"
+
+    @property
+    def lock(self) -> Path:
+        """The campaign's lock."""
+        return self.state / "lock"
+
+    @property
+    def home(self) -> Path:
+        """The real folder that the ledger belongs to."""
+        return self.campaign.folder.resolve()
+
+    def results(self, label: str) -> Path:
+        """The run's result log."""
+        return results_path(self.campaign, label, Path.cwd())
+
+    @contextmanager
+    def reading(self) -> Iterator[Ledger]:
+        """The ledger, read only; Refused if nothing was ever sent here."""
+        ledger = Ledger.read(self.ledger, sender_alive=is_held(self.lock))
+        if ledger is None:
+            self.refuse_lost_ledger()
+            raise Refused("There is no run of this campaign yet; `mailmerge send` begins one.")
+        with ledger:
+            yield ledger
+
+    @contextmanager
+    def writing(self, *, adopt: bool = False, must_exist: bool = False) -> Iterator[Ledger]:
+        """The ledger under the campaign's lock, recovered; Stopped (75, `locked`) if somebody works on it."""
+        if not self.ledger.exists():
+            self.refuse_lost_ledger()
+            if must_exist:
+                raise Refused("There is no run of this campaign yet; `mailmerge send` begins one.")
+        with (
+            CampaignLock(self.lock, home=self.home),
+            Ledger.open(self.ledger, home=self.home, adopt=adopt) as ledger,
+        ):
+            ledger.recover()
+            yield ledger
+
+    def refuse_lost_ledger(self) -> None:
+        """A result log without a ledger means that mails went out which nobody remembers: nothing is begun afresh."""
+        pattern = self.results("*")
+        logs = sorted(log for log in pattern.parent.glob(pattern.name) if _is_result_log(log))
+        if logs:
+            raise LedgerFault(
+                f"The ledger {self.ledger} is missing, but {logs[-1]} tells of mails that were sent. Without the ledger "
+                "they would be sent again.",
+                hint="Put the ledger back. If these mails are of no concern any more, move the result log away.",
+            )
+
+
+def _is_result_log(log: Path) -> bool:
+    with log.open("rb") as file:
+        return file.read(64).removeprefix(b"\xef\xbb\xbf").startswith(b"run,row,key")
+
+
+def place_of(where: Where | OnKeys | Inputs, *, complete: bool = False) -> Place:
+    """The campaign that the options name, and where its ledger is."""
+    options = CampaignOptions(recipients=where.recipients, message=where.message)
+    campaign = load_campaign(campaign_path(where), options, Path.cwd(), complete=complete)
+    return Place(campaign, campaign_state(campaign, where.state_dir))
+
+
+def campaign_path(where: Where | OnKeys | Inputs) -> Path | None:
+    """The campaign as typed, in either of the two ways."""
+    if where.campaign is not None and where.campaign_option is not None:
+        raise UsageFault("The campaign is given twice, as a word and with --campaign; give it once.")
+    return where.campaign or where.campaign_option
+
+
+def run_of(ledger: Ledger, where: Where | OnKeys) -> Run:
+    """The run that a command is about."""
+    return find_run(ledger, where.run or "")

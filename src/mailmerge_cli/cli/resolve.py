@@ -1,0 +1,60 @@
+"""`mailmerge resolve`: a person's word on deliveries in doubt."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from mailmerge_cli.cli.options import OnKeys
+from mailmerge_cli.cli.place import place_of, run_of
+from mailmerge_cli.cli.screen import Screen
+from mailmerge_cli.errors import ExitCode, Refused, UsageFault
+from mailmerge_cli.ledger.ledger import Ledger
+from mailmerge_cli.model.delivery import Delivery, Run, State
+
+
+def resolve(
+    keys: Annotated[
+        list[str] | None, typer.Argument(help="Keys of the deliveries.", show_default=False)
+    ] = None,
+    sent: Annotated[bool, typer.Option("--sent", help="They arrived: count them as sent.")] = False,
+    resend: Annotated[
+        bool, typer.Option("--resend", help="They did not arrive: the next `send` sends them.")
+    ] = False,
+    all_: Annotated[bool, typer.Option("--all", help="All that are in doubt.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    *,
+    where: OnKeys,
+    screen: Screen,
+) -> int:
+    """Say what became of deliveries in doubt."""
+    if sent == resend:
+        raise UsageFault("Say one of --sent (they arrived) and --resend (send them again).")
+    if bool(keys) == all_:
+        raise UsageFault("Name the keys, or say --all.")
+    with place_of(where).writing(must_exist=True) as ledger:
+        run = run_of(ledger, where)
+        doubtful = _doubtful(ledger, run, keys)
+        word = "as sent" if sent else "to be sent again by the next `mailmerge send`"
+        people = ", ".join(one.key for one in doubtful[:5]) + (", …" if len(doubtful) > 5 else "")
+        if not screen.confirm(f"{len(doubtful)} in doubt ({people}): take them {word}?", yes=yes):
+            screen.say("Nothing was changed.")
+            return ExitCode.OK
+        number = ledger.resolve(run, [one.key for one in doubtful], sent=sent)
+    screen.say(f"{number} taken {word}.")
+    if screen.as_json:
+        screen.json({"schema": 1, "run": run.label, "resolved": number, "as": "sent" if sent else "pending"})
+    return ExitCode.OK
+
+
+def _doubtful(ledger: Ledger, run: Run, keys: list[str] | None) -> list[Delivery]:
+    found = list(ledger.deliveries(run, states=(State.IN_DOUBT,), keys=keys))
+    missing = set(keys or ()) - {one.key for one in found}
+    if missing:
+        raise Refused(
+            f"Not in doubt in run “{run.label}”: {', '.join(sorted(missing))}. `mailmerge log --state in_doubt` lists those that are."
+        )
+    if not found:
+        raise Refused(f"Nothing is in doubt in run “{run.label}”.")
+    return found

@@ -1,0 +1,359 @@
+"""The whole of a `send`: plan, compare, ask, log in, send, tell. `resend` and `demo` go the same way.
+
+Rule: whatever happens after the plan was entered ends in a summary whose exit code is a function of the run's states.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from mailmerge_cli.campaign.changes import Acceptance, amendment_for
+from mailmerge_cli.campaign.outgoing import Outgoing
+from mailmerge_cli.campaign.runs import Choice, choose_run, other_unfinished
+from mailmerge_cli.cli.closing import closing
+from mailmerge_cli.cli.confirm import Answer, Facts, confirm
+from mailmerge_cli.cli.launch import Flight, Landing, launch
+from mailmerge_cli.cli.place import Place
+from mailmerge_cli.cli.prepare import Preparation, open_inputs, prepare, spool_for
+from mailmerge_cli.cli.progress import Progress
+from mailmerge_cli.cli.rehearsal import send_own_test, show_first
+from mailmerge_cli.cli.screen import Screen
+from mailmerge_cli.config.places import quota_path
+from mailmerge_cli.engine.patience import Rules
+from mailmerge_cli.engine.run import Ending
+from mailmerge_cli.errors import ExitCode, MailmergeError, Refused, Unreachable
+from mailmerge_cli.events import Event, Observer, Settled
+from mailmerge_cli.ledger.differences import Amendment
+from mailmerge_cli.ledger.ledger import Ledger
+from mailmerge_cli.ledger.quota import QuotaBook, quota_name
+from mailmerge_cli.model.account import Account, Credentials
+from mailmerge_cli.model.campaign import Unfinished
+from mailmerge_cli.model.delivery import Counts, Run, State
+from mailmerge_cli.model.rate import Rate
+from mailmerge_cli.model.transport import Transport
+from mailmerge_cli.report.result_log import ResultLog
+from mailmerge_cli.report.steps import Typed, next_steps
+from mailmerge_cli.report.summary import Summary, exit_code, worst
+from mailmerge_cli.transports.registry import open_transport
+
+if TYPE_CHECKING:
+    from mailmerge_cli.cli.logfile import LogFile
+
+_LONG = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the person wants of this call.
+
+    Attributes:
+        only: these keys alone; None for all.
+        limit: at most so many.
+        max_wait: how long the run may stand still; None: as long as it takes.
+        results: where the result log goes instead.
+        yes: do not ask.
+        again: the keys of `only` have their mail, and get a second one on purpose; `again_to`: at this address instead.
+    """
+
+    acceptance: Acceptance = field(default_factory=Acceptance)
+    only: tuple[str, ...] | None = None
+    limit: int | None = None
+    max_wait: timedelta | None = timedelta(minutes=15)
+    results: Path | None = None
+    yes: bool = False
+    again: bool = False
+    again_to: str = ""
+
+
+class Sending:
+    """One call that sends, for one campaign and account."""
+
+    def __init__(
+        self,
+        screen: Screen,
+        place: Place,
+        account: Account,
+        credentials: Credentials,
+        wishes: Wishes,
+        typed: Typed,
+        *,
+        log_file: LogFile | None = None,
+        from_ledger: bool = False,
+    ) -> None:
+        self._screen = screen
+        self._place = place
+        self._account = account
+        self._credentials = credentials
+        self._wishes = wishes
+        self._typed = typed
+        self._log_file = log_file
+        self._from_ledger = from_ledger
+        self._started = datetime.now(UTC)
+
+    def send_all(self, ledger: Ledger, now: datetime, *, label: str = "", new_run: bool = False) -> Summary:
+        """The run that is meant, after other unfinished ones if the campaign says so."""
+        campaign = self._place.campaign
+        choice = choose_run(ledger, campaign, now, label=label, new_run=new_run)
+        for other in other_unfinished(ledger, campaign, choice):
+            if campaign.unfinished is Unfinished.CANCEL:
+                self._screen.note(
+                    f"Run {other.label}: {ledger.cancel(other)} mails that were left are cancelled."
+                )
+                continue
+            self._screen.note(f"Run {other.label} is finished first.")
+            summary = self.send(ledger, Choice(other.label, other, other.opened))
+            if summary.counts.left:
+                return summary
+            closing(self._screen, summary)
+        return self.send(ledger, choice)
+
+    def send(self, ledger: Ledger, choice: Choice) -> Summary:
+        """Everything, for one run. Raises what refuses it before anything was sent."""
+        with ExitStack() as stack:
+            spool = spool_for(self._place, choice)
+            stdin = None if self._from_ledger else sys.stdin.buffer
+            inputs = open_inputs(stack, self._place.campaign, choice, self._account, stdin=stdin, spool=spool)
+            preparation = prepare(stack, inputs, ledger if choice.run else None)
+            preparation.refuse_problems()
+            run = self._amended(ledger, choice, preparation)
+            if run is not None and self._wishes.again:
+                ledger.resend(run, self._wishes.only or (), self._wishes.again_to)
+            self._check_keys(ledger, run, preparation)
+            due = self._due(ledger, run, preparation)
+            if not due and run is not None:
+                return self._nothing_due(ledger, run)
+            self._tell_notes(preparation)
+            if not self._agreed(preparation, due):
+                return self._not_sent(run, ledger, preparation)
+            if run is None:
+                run = self._entered(ledger, choice, preparation)
+            return self._sent(stack, ledger, run, preparation, due)
+
+    # -- before --------------------------------------------------------------------------------------------------
+
+    def _amended(self, ledger: Ledger, choice: Choice, preparation: Preparation) -> Run | None:
+        """The run, with what was accepted; None: it is to be entered anew."""
+        run = choice.run
+        if run is None or ledger.nothing_begun(run):
+            return None
+        said = self._wishes.acceptance
+        differences = preparation.plan.draft.compare(ledger, run)
+        amendment = amendment_for(differences, said)
+        if differences or (amendment.failed and differences.failed):
+            run = ledger.amend(run, preparation.plan.draft, amendment, preparation.digest)
+        elif run.inputs != preparation.digest:
+            run = ledger.amend(run, preparation.plan.draft, Amendment(), preparation.digest)
+        return run
+
+    def _entered(self, ledger: Ledger, choice: Choice, preparation: Preparation) -> Run:
+        zone = self._place.campaign.timezone
+        return ledger.enter(choice.label, choice.opened, zone, preparation.plan.draft, preparation.digest)
+
+    def _check_keys(self, ledger: Ledger, run: Run | None, preparation: Preparation) -> None:
+        wanted = set(self._wishes.only or ())
+        if not wanted:
+            return
+        if run is not None:
+            known = set(ledger.find(run, sorted(wanted)))
+        else:
+            known = {one.key for one in preparation.plan.draft.entries() if one.key in wanted}
+        if missing := wanted - known:
+            raise Refused(f"--only: no such key in this run: {', '.join(sorted(missing))}.")
+
+    def _due(self, ledger: Ledger, run: Run | None, preparation: Preparation) -> int:
+        """How many mails this call would send."""
+        if self._wishes.only is not None:
+            if run is None:
+                due = len(self._wishes.only)
+            else:
+                found = ledger.find(run, sorted(self._wishes.only)).values()
+                due = sum(one.state in (State.PENDING, State.DEFERRED) for one in found)
+        else:
+            due = preparation.plan.mails if run is None else ledger.counts(run).left
+        return due if self._wishes.limit is None else min(due, self._wishes.limit)
+
+    def _tell_notes(self, preparation: Preparation) -> None:
+        for note in preparation.inputs.notes:
+            self._screen.note(note)
+        if preparation.plan.problems_total:
+            self._screen.warn(f"{preparation.plan.invalid} rows are invalid and left out:")
+            self._screen.problems(preparation.plan.problems, preparation.plan.problems_total)
+
+    def _agreed(self, preparation: Preparation, due: int) -> bool:
+        if self._wishes.yes:
+            return True
+        facts = self._facts(preparation, due)
+        while True:
+            answer = confirm(self._screen, facts)
+            if answer is Answer.TEST:
+                send_own_test(self._screen, preparation.inputs, self._account, self._credentials)
+            elif answer is Answer.PREVIEW:
+                show_first(self._screen, preparation.inputs)
+            else:
+                return answer is Answer.SEND
+
+    def _facts(self, preparation: Preparation, due: int) -> Facts:
+        plan, account = preparation.plan, self._account
+        rates = self._rates()
+        slowest = min(rates, key=lambda rate: rate.count / rate.seconds, default=None)
+        finish = None
+        if slowest is not None:
+            finish = datetime.now(UTC) + timedelta(seconds=due * slowest.seconds / slowest.count)
+        extra = []
+        if account.kind == "outbox":
+            extra.append(f"Nothing leaves this machine: the mails are written to {account.folder}.")
+        attachments = f"{plan.attachments} attachments each" if plan.attachments > 1 else "1 attachment each"
+        return Facts(
+            count=due,
+            sender=preparation.inputs.template.sender[1].shown,
+            server=account.server,
+            first=plan.first,
+            last=plan.last,
+            skipped=plan.skipped,
+            rate=" and ".join(map(str, rates)),
+            finish=finish,
+            attachments=attachments if plan.attachments else "",
+            extra=tuple(extra),
+        )
+
+    # -- sending -------------------------------------------------------------------------------------------------
+
+    def _rates(self) -> tuple[Rate, ...]:
+        """All limits hold together: the account's, the campaign's and the command line's."""
+        return tuple(dict.fromkeys((*self._account.rates, *self._place.campaign.sending.rates)))
+
+    def _sent(
+        self, stack: ExitStack, ledger: Ledger, run: Run, preparation: Preparation, due: int
+    ) -> Summary:
+        results = ResultLog(self._results(run), run=run.label, zone=self._zone())
+        trace = self._screen.trace if self._screen.debug else None
+        transport = open_transport(self._account, self._credentials, trace)
+        with results.open():
+            try:
+                asyncio.run(transport.check())
+            except MailmergeError as error:
+                landing = Landing(Ending(0, 0, error.reason, error=error))
+            else:
+                flight = self._flight(stack, ledger, run, preparation, transport)
+                with Progress(self._screen, due, zone=self._zone()) as progress:
+                    landing = launch(flight, self._observers(progress, results))
+            ledger.finish(run, datetime.now(UTC))
+            results.rewrite(ledger.deliveries(run))
+        return self._summary(ledger, run, preparation, landing)
+
+    def _flight(
+        self, stack: ExitStack, ledger: Ledger, run: Run, preparation: Preparation, transport: Transport
+    ) -> Flight:
+        inputs, sending, rates = preparation.inputs, self._place.campaign.sending, self._rates()
+        tray = Outgoing(
+            inputs.source, inputs.judge, inputs.template, ledger, run,
+            domain=inputs.template.sender[1].domain, only=self._wishes.only,
+        )  # fmt: skip
+        rules = Rules(
+            attempts=sending.attempts,
+            give_up_after=sending.give_up_after,
+            retry_after=sending.retry_after,
+            stop_after=sending.stop_after,
+            max_wait=self._wishes.max_wait,
+            limit=self._wishes.limit,
+            connections=min(
+                sending.connections or self._account.connections, transport.limits.connections or 10_000
+            ),
+        )
+        quota = None
+        if any(rate.seconds >= _LONG for rate in rates):
+            quota = (stack.enter_context(QuotaBook(quota_path())), quota_name(self._account))
+        resumed = not ledger.nothing_begun(run)
+        return Flight(transport, tray, ledger, run, rules, rates, self._account.name, quota, resumed)
+
+    def _observers(self, progress: Progress, results: ResultLog) -> list[Observer]:
+        def log(event: Event) -> None:
+            if isinstance(event, Settled):
+                results.add(event.delivery)
+
+        return [log, progress, *([self._log_file] if self._log_file else [])]
+
+    # -- after ---------------------------------------------------------------------------------------------------
+
+    def _summary(self, ledger: Ledger, run: Run, preparation: Preparation, landing: Landing) -> Summary:
+        ending, counts = landing.ending, ledger.counts(run)
+        codes = [exit_code(counts)]
+        if landing.signal:
+            codes.append(ExitCode(128 + landing.signal))
+        if (error := ending.error) is not None:
+            self._screen.error(error)
+            late = isinstance(error, Unreachable) and ending.begun
+            codes.append(ExitCode.STOPPED if late else error.exit_code)
+        reason = ending.reason or ("limit" if counts.left and self._wishes.only is not None else "")
+        summary = self._plain_summary(run, counts, preparation)
+        return replace(
+            summary,
+            exit_code=worst(codes),
+            why=reason if worst(codes) is not ExitCode.OK else "",
+            resume_at=ending.resume_at or ledger.next_due(run),
+            sent_now=ending.sent,
+        )
+
+    def _plain_summary(self, run: Run, counts: Counts, preparation: Preparation | None) -> Summary:
+        plan = preparation.plan if preparation else None
+        return Summary(
+            self._place.campaign.name,
+            run.label,
+            exit_code(counts),
+            counts,
+            self._started,
+            datetime.now(UTC),
+            problems=tuple(plan.problems) if plan else (),
+            problems_total=plan.problems_total if plan else 0,
+            results=self._results(run),
+            ledger=self._place.ledger,
+            zone=self._zone(),
+        )
+
+    def _nothing_due(self, ledger: Ledger, run: Run) -> Summary:
+        counts = ledger.counts(run)
+        when = f" on {run.finished.astimezone(self._zone()):%Y-%m-%d %H:%M}" if run.finished else ""
+        if counts.sent and not self._wishes.only:
+            self._screen.say(
+                f"Run {run.label}: {counts.sent} already sent{when}; there is nothing left to send."
+            )
+        else:
+            self._screen.say(f"Run {run.label}: there is nothing to send.")
+        return self._plain_summary(run, counts, None)
+
+    def _not_sent(self, run: Run | None, ledger: Ledger, preparation: Preparation) -> Summary:
+        self._screen.say("Nothing was sent.")
+        label = run.label if run else preparation.inputs.choice.label
+        counts = ledger.counts(run) if run else Counts(pending=preparation.plan.mails)
+        now = datetime.now(UTC)
+        return Summary(
+            self._place.campaign.name,
+            label,
+            ExitCode.INTERRUPTED,
+            counts,
+            self._started,
+            now,
+            why="interrupted",
+        )
+
+    def _results(self, run: Run) -> Path:
+        return self._wishes.results or self._place.results(run.label)
+
+    def _zone(self) -> ZoneInfo | None:
+        name = self._place.campaign.timezone
+        return ZoneInfo(name) if name else None
+
+
+def tell_summary(screen: Screen, summary: Summary, typed: Typed) -> int:
+    """The closing table and the next command, or the one object of `--json`; returns the exit code."""
+    closing(screen, summary, next_steps(summary, typed))
+    if screen.as_json:
+        screen.json(summary.as_json())
+    return summary.exit_code

@@ -1,0 +1,68 @@
+"""`mailmerge status`: how a run stands, and what to type next."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from mailmerge_cli.cli.options import Where
+from mailmerge_cli.cli.place import Place, place_of, run_of
+from mailmerge_cli.cli.screen import Screen
+from mailmerge_cli.cli.typed import typed_of
+from mailmerge_cli.errors import ExitCode
+from mailmerge_cli.ledger.ledger import Ledger
+from mailmerge_cli.model.delivery import Run
+from mailmerge_cli.report.lines import iso
+from mailmerge_cli.report.steps import Typed, next_steps
+from mailmerge_cli.report.summary import Summary, counts_json, exit_code
+
+
+def status(
+    exit_code: Annotated[
+        bool, typer.Option("--exit-code", help="End with the run's exit code instead of 0.")
+    ] = False,
+    *,
+    where: Where,
+    screen: Screen,
+) -> int:
+    """How a run stands, and what to type next."""
+    place = place_of(where)
+    with place.reading() as ledger:
+        if ledger.note:
+            screen.warn(ledger.note)
+        run = run_of(ledger, where)
+        summary = _summary(place, ledger, run)
+    if screen.as_json:
+        screen.json(summary.as_json())
+    else:
+        _tell(screen, summary, run, typed_of(where, place.campaign.account))
+    return summary.exit_code if exit_code else ExitCode.OK
+
+
+def _summary(place: Place, ledger: Ledger, run: Run) -> Summary:
+    counts = ledger.counts(run)
+    now = datetime.now(UTC)
+    return Summary(
+        place.campaign.name,
+        run.label,
+        exit_code(counts),
+        counts,
+        run.opened,
+        now,
+        resume_at=ledger.next_due(run),
+        results=place.results(run.label),
+        ledger=place.ledger,
+    )
+
+
+def _tell(screen: Screen, summary: Summary, run: Run, typed: Typed) -> None:
+    screen.say(f"{summary.campaign}, run {run.label}, opened {iso(run.opened)}")
+    counts = counts_json(summary.counts)
+    screen.table(
+        ("state", "mails"),
+        [(state, number) for state, number in counts.items() if number and state != "rows"],
+    )
+    for step in next_steps(summary, typed):
+        screen.say(step)

@@ -1,0 +1,92 @@
+"""Where the next mail comes from: handed-back ones first, then the pass over the list; and who is on his way now."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from mailmerge_cli.model.delivery import Delivery
+from mailmerge_cli.model.mail import Mail
+
+
+class Tray(Protocol):
+    """What is to be sent, made mail by mail when its turn comes."""
+
+    def due(self, now: datetime) -> Iterator[tuple[Delivery, Mail]]:
+        """One pass over the list: every delivery that is pending, or deferred and due; raises Refused if the list changed."""
+        ...
+
+    def next_due(self) -> datetime | None:
+        """When the earliest deferred delivery of this call's choice may be tried again; None if there is none."""
+        ...
+
+    def left(self) -> int:
+        """How many deliveries of this call's choice are pending or deferred."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """A mail on its way and the ledger's line of it when it was handed out."""
+
+    delivery: Delivery
+    mail: Mail
+
+
+class Desk:
+    """Hands out mails one by one; memory holds one mail ahead and those on their way."""
+
+    def __init__(self, tray: Tray, limit: int | None) -> None:
+        self._tray = tray
+        self._limit = limit
+        self._pass: Iterator[tuple[Delivery, Mail]] = iter(())
+        self._ahead: Mail | None = None
+        self._returned: deque[Mail] = deque()
+        self.on_the_way: dict[int, Carried] = {}
+        self.handed_out = 0
+
+    def open_pass(self, now: datetime) -> None:
+        """Begin a pass over the list."""
+        self._pass = self._tray.due(now)
+        self._ahead = None
+
+    def more(self) -> bool:
+        """Whether there is a mail to hand out now."""
+        if self.limit_reached:
+            return False
+        if self._returned or self._ahead is not None:
+            return True
+        for delivery, mail in self._pass:
+            # A mail that was handed back in this pass must not come round a second time beside itself.
+            if delivery.id not in self.on_the_way:
+                self.on_the_way[delivery.id] = Carried(delivery, mail)
+                self._ahead = mail
+                return True
+        return False
+
+    def next(self) -> Mail | None:
+        """The next mail; None if there is none for now."""
+        if not self.more():
+            return None
+        self.handed_out += 1
+        if self._returned:
+            return self._returned.popleft()
+        mail, self._ahead = self._ahead, None
+        return mail
+
+    def give_back(self, mail: Mail) -> None:
+        """It was not sent: it comes round again, before the others."""
+        self.handed_out -= 1
+        self._returned.append(mail)
+
+    def done(self, delivery: int, *, keep: bool = False) -> Carried:
+        """It is settled for this pass; `keep` where it comes round again."""
+        return self.on_the_way[delivery] if keep else self.on_the_way.pop(delivery)
+
+    @property
+    def limit_reached(self) -> bool:
+        """As many were handed out as this call may begin."""
+        return self._limit is not None and self.handed_out >= self._limit

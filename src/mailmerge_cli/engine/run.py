@@ -1,0 +1,347 @@
+"""The loop: connections pull mails, the ledger hears of each before and after, and trouble decides when to go on.
+
+Rule 1: nothing here knows SMTP, SQL, a cell or a screen; parts are handed in, what happens is told as events.
+Rule 2: a mail that was taken is settled or handed back on every way out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from mailmerge_cli.clock import Clock
+from mailmerge_cli.engine.desk import Desk, Tray
+from mailmerge_cli.engine.gate import Gate
+from mailmerge_cli.engine.patience import Breaker, Rules
+from mailmerge_cli.engine.scribe import Scribe
+from mailmerge_cli.engine.throttle import Throttle
+from mailmerge_cli.errors import (
+    ConfigFault,
+    CredentialsFault,
+    MailmergeError,
+    Stopped,
+    Unreachable,
+)
+from mailmerge_cli.events import Connected, Observer, Settled, Trouble, Waiting
+from mailmerge_cli.ledger.records import Answer, Intent, Record
+from mailmerge_cli.model.delivery import Delivery, State
+from mailmerge_cli.model.mail import Advice, Blame, Mail, Outcome, Settlement, Verdict
+from mailmerge_cli.model.transport import Transport
+
+_GRACE = 30.0  # seconds for what is in flight after the first Ctrl-C
+_DAY = timedelta(days=1)
+_GUILTY_AFTER = 3  # connections that one mail has broken
+
+
+class Book(Protocol):
+    """What the engine asks of the ledger."""
+
+    def write(self, batch: Sequence[Record], at: datetime) -> list[Delivery]:
+        """All begins and settlements of the batch in one durable transaction; the settled deliveries, in order."""
+        ...
+
+    def undo(self, deliveries: Sequence[int]) -> int:
+        """Take back refusals: FAILED → PENDING."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How this call ended.
+
+    Attributes:
+        sent: mails accepted in this call.
+        begun: mails whose attempt was recorded in this call.
+        reason: why rows are left, in the words of `--json`; empty if it simply came to its end.
+        resume_at: when it makes sense to go on; None if now or never.
+        error: what stopped it; None if nothing did.
+    """
+
+    sent: int
+    begun: int
+    reason: str = ""
+    resume_at: datetime | None = None
+    error: MailmergeError | None = None
+
+
+class Engine:
+    """One `send`, from the first connection to the last outcome."""
+
+    def __init__(
+        self,
+        *,
+        transport: Transport,
+        tray: Tray,
+        book: Book,
+        throttle: Throttle,
+        rules: Rules,
+        clock: Clock,
+        observer: Observer,
+        account: str,
+    ) -> None:
+        self._transport = transport
+        self._tray = tray
+        self._book = book
+        self._throttle = throttle
+        self._rules = rules
+        self._clock = clock
+        self._tell = observer
+        self._account = account
+        self._desk = Desk(tray, rules.limit)
+        self._gate = Gate(clock, observer, rules.max_wait)
+        self._breaker = Breaker(rules.stop_after)
+        self._width = rules.connections
+        self._open = 0
+        self._sent = 0
+        self._begun = 0
+        self._carriers: set[asyncio.Task[None]] = set()
+        self._in_flight: set[int] = set()  # begun, no outcome on disk yet
+        self._troubled: dict[int, tuple[int, int]] = {}  # delivery → times, mails sent at the first of them
+
+    # -- from outside --------------------------------------------------------------------------------------------
+
+    async def run(self) -> Ending:
+        """Send until nothing is due, or until something stops it. Never raises a MailmergeError: it is in the ending."""
+        async with Scribe(self._write, self._after_write) as self._scribe:
+            try:
+                self._desk.open_pass(self._clock.now())
+                while await self._round():
+                    pass
+            except MailmergeError as error:
+                self._gate.stop("", error=error)
+        self._undo_burnt()
+        return Ending(self._sent, self._begun, self._gate.reason, self._gate.resume_at, self._gate.error)
+
+    def interrupt(self) -> None:
+        """First signal: nothing new is begun, what is in flight may finish (30 s)."""
+        self._gate.stop("interrupted")
+        asyncio.get_running_loop().call_later(_GRACE, self.abort)
+
+    def fail(self, error: MailmergeError) -> None:
+        """Something outside, such as the result log, cannot go on: nothing new is begun."""
+        self._gate.stop("", error=error)
+
+    def abort(self) -> None:
+        """Second signal: leave now; what has no answer is in doubt."""
+        for carrier in self._carriers:
+            carrier.cancel()
+
+    # -- rounds --------------------------------------------------------------------------------------------------
+
+    async def _round(self) -> bool:
+        """All connections until the desk is empty; True if there may be more after that."""
+        width = min(self._width, max(1, self._tray.left()))
+        self._carriers = {asyncio.create_task(self._carry(number)) for number in range(width)}
+        try:
+            done, _ = await asyncio.wait(self._carriers)
+        finally:
+            self._tell(Connected(0))
+        for carrier in done:
+            if not carrier.cancelled() and (error := carrier.exception()) is not None:
+                raise error
+        if self._gate.stopped:
+            return False
+        if self._desk.limit_reached:
+            self._gate.stop("limit")
+            return False
+        return self._desk.more() or await self._await_deferred()
+
+    async def _carry(self, number: int) -> None:
+        """One connection after the other, as long as there is something to carry."""
+        line = _Line(self, number)
+        while number < self._width and not self._gate.stopped:
+            if await self._gate.held() or not self._has_more():
+                return
+            self._open += 1
+            self._tell(Connected(self._open))
+            before = self._sent
+            try:
+                await self._transport.carry(line)
+            except Unreachable as error:
+                self._gate.lost(error)
+            except MailmergeError as error:
+                self._gate.stop("", error=error)
+            else:
+                if self._sent == before and self._desk.more() and number < self._width:
+                    self._gate.trouble("the server closed the connection")
+            finally:
+                self._open -= 1
+
+    def _has_more(self) -> bool:
+        try:
+            return self._desk.more()
+        except MailmergeError as error:
+            self._gate.stop("", error=error)
+            return False
+
+    async def _await_deferred(self) -> bool:
+        """This pass is through: wait for the next deferred row, or stop for today. True: another pass is open."""
+        if not self._tray.left():
+            return False
+        due = self._tray.next_due()
+        now = self._clock.now()
+        wait = (due - now).total_seconds() if due else 0.0
+        if due and not self._gate.may_stand_still(wait):
+            self._gate.stop("deferred", resume_at=due)
+            return False
+        if due and wait > 0:
+            self._tell(Waiting("deferred", due, "the server asked to try these again later"))
+            if await self._gate.pause(wait):
+                return False
+        self._desk.open_pass(self._clock.now())
+        if not self._desk.more():
+            raise Stopped("Rows are left that the list does not give any more.", reason="changed")
+        return True
+
+    # -- one mail ------------------------------------------------------------------------------------------------
+
+    async def take(self, number: int) -> Mail | None:
+        """The next mail for that connection, once the throttle permits it; None: end the connection."""
+        if number >= self._width or await self._gate.held() or not self._has_more():
+            return None
+        mail = self._desk.next()
+        if mail is None:
+            return None
+        if not await self._throttle.permit(self._gate.pause, self._gate.quota_used):
+            self._desk.give_back(mail)
+            return None
+        return mail
+
+    def ready(self, number: int) -> bool:
+        """Whether `take` would give a mail at once."""
+        return number < self._width and not self._gate.holding and self._throttle.ready() and self._has_more()
+
+    async def commit(self, settled: Settlement | None, begun: Mail | None) -> None:
+        """One durable transaction for an outcome and an intent."""
+        if settled is not None and self._never_begun(settled):
+            self._desk.give_back(settled.mail)
+            settled = None
+        if settled is None and begun is None:
+            return
+        await self._scribe.put(Record(self._intent(begun), self._answer(settled)))
+
+    def _never_begun(self, settled: Settlement) -> bool:
+        released = settled.outcome.verdict is Verdict.RELEASED
+        return released and settled.mail.delivery not in self._in_flight
+
+    def _intent(self, mail: Mail | None) -> Intent | None:
+        if mail is None:
+            return None
+        self._in_flight.add(mail.delivery)
+        return Intent(mail.delivery, mail.message_id, self._account)
+
+    def _answer(self, settled: Settlement | None) -> Answer | None:
+        if settled is None:
+            return None
+        mail = settled.mail
+        outcome = self._blame_again(mail, settled.outcome)
+        delivery = self._desk.on_the_way[mail.delivery].delivery
+        next_attempt, give_up = self._rules.next_attempt(outcome, delivery, mail.attempt, self._clock.now())
+        return Answer(mail.delivery, outcome, self._account, mail.message_id, next_attempt, give_up)
+
+    def _blame_again(self, mail: Mail, outcome: Outcome) -> Outcome:
+        """A mail that breaks connection after connection while others get through is itself to blame."""
+        if outcome.blame is not Blame.TRANSPORT or outcome.advice is not Advice.NONE:
+            return outcome
+        times, sent_then = self._troubled.get(mail.delivery, (0, self._sent))
+        self._troubled[mail.delivery] = (times + 1, sent_then)
+        guilty = times + 1 >= _GUILTY_AFTER and self._sent > sent_then
+        return replace(outcome, blame=Blame.MESSAGE) if guilty else outcome
+
+    # -- after the ledger has it ---------------------------------------------------------------------------------
+
+    def _write(self, batch: Sequence[Record]) -> list[Delivery]:
+        """In the scribe's thread."""
+        return self._book.write(batch, self._clock.now())
+
+    def _after_write(self, deliveries: list[Delivery], batch: list[Record]) -> None:
+        self._begun += sum(record.begun is not None for record in batch)
+        answers = [record.settled for record in batch if record.settled is not None]
+        for delivery, answer in zip(deliveries, answers, strict=True):
+            self._digest(delivery, answer.outcome)
+            self._tell(Settled(delivery, answer.outcome))
+
+    def _digest(self, delivery: Delivery, outcome: Outcome) -> None:
+        """What an outcome means for this mail and for the run."""
+        self._in_flight.discard(delivery.id)
+        comes_again = delivery.state is State.PENDING  # released, or refused for no fault of its own
+        carried = self._desk.done(delivery.id, keep=comes_again)
+        if comes_again:
+            self._desk.give_back(carried.mail)
+        if outcome.verdict is Verdict.ACCEPTED:
+            self._sent += 1
+            self._gate.success()
+        if outcome.blame is Blame.TRANSPORT:
+            self._heed(outcome)
+        else:
+            self._gate.progress()
+            if self._breaker.hear(outcome, delivery.id):
+                self._trip(outcome)
+
+    def _heed(self, outcome: Outcome) -> None:
+        """The account or the server is in trouble: slow down, wait or stop."""
+        said = f"{outcome.code} {outcome.enhanced} {outcome.text}".strip()
+        text = f"{said} {outcome.hint}".strip()
+        match outcome.advice:
+            case Advice.QUOTA:
+                wait = timedelta(seconds=outcome.wait) or _DAY
+                self._gate.stop(
+                    "quota",
+                    resume_at=self._clock.now() + wait,
+                    error=Stopped(f"Quota used up: {text}", reason="quota"),
+                )
+            case Advice.STOP:
+                self._gate.stop(
+                    "breaker",
+                    error=Stopped(f"The server wants no mail from us now: {text}", reason="breaker"),
+                )
+            case Advice.STOP_CONFIG:
+                self._gate.stop("config", error=ConfigFault(f"The server refuses this sender: {text}"))
+            case Advice.STOP_CREDENTIALS:
+                self._gate.stop(
+                    "credentials", error=CredentialsFault(f"The server refuses this login: {text}")
+                )
+            case Advice.FEWER_CONNECTIONS if self._width > 1:
+                self._width -= 1
+                self._tell(Trouble(f"The server wants fewer connections; going on with {self._width}."))
+                self._gate.trouble(text, outcome)
+            case _:
+                self._gate.trouble(text, outcome)
+
+    def _trip(self, outcome: Outcome) -> None:
+        count = len(self._breaker.burnt)
+        said = f"{outcome.code} {outcome.enhanced} {outcome.text}".strip()
+        self._gate.stop(
+            "breaker",
+            error=Stopped(
+                f"{count} refusals in a row that are alike ({said}): this is hardly the recipients' fault, so these "
+                "rows are pending again.",
+                hint=outcome.hint
+                or "Look at the sender, the account and the message; then run the same command again.",
+                reason="breaker",
+            ),
+        )
+
+    def _undo_burnt(self) -> None:
+        if self._gate.reason == "breaker" and self._breaker.burnt:
+            self._book.undo(self._breaker.burnt)
+
+
+class _Line:
+    """The feed of one connection."""
+
+    def __init__(self, engine: Engine, number: int) -> None:
+        self._engine = engine
+        self._number = number
+
+    def ready(self) -> bool:
+        return self._engine.ready(self._number)
+
+    async def take(self) -> Mail | None:
+        return await self._engine.take(self._number)
+
+    async def commit(self, settled: Settlement | None, begun: Mail | None) -> None:
+        await self._engine.commit(settled, begun)

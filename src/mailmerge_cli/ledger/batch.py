@@ -1,0 +1,148 @@
+"""Begins and settlements on the hot path: two statements a message, in groups, in an order in which no step is illegal."""
+
+# SQL is put together from this room's own constants only; values are always bound.
+# ruff: noqa: S608
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from mailmerge_cli.ledger.records import Answer, Intent, Record
+from mailmerge_cli.ledger.rows import DELIVERY, SIZES, groups, marks, to_delivery, to_micro
+from mailmerge_cli.ledger.states import Event, Illegal, event_of, origins, quoted, target
+from mailmerge_cli.model.delivery import Delivery, State
+from mailmerge_cli.model.mail import Blame, Outcome, Verdict
+
+_SAID: Final = "ended, verdict, code, enhanced, reply, remote_id, account, message_id"
+
+# What an earlier attempt left in the row moves to the table of attempts before it is written over.
+_KEEP: Final = {
+    size: f"INSERT INTO attempts (delivery, address, started, {_SAID}) SELECT id, address, last_attempt, {_SAID}"
+    f" FROM deliveries WHERE id IN ({marks(size)}) AND verdict <> ''"
+    for size in SIZES
+}
+_BEGIN: Final = (
+    f"UPDATE deliveries SET state = '{target(Event.BEGIN)}', attempts = attempts + 1, message_id = ?, account = ?,"
+    " first_attempt = coalesce(first_attempt, ?), last_attempt = ?, ended = NULL, next_attempt = NULL, verdict = '',"
+    f" reason = '' WHERE id = ? AND state IN ({quoted(*origins(Event.BEGIN))})"
+)
+_SETTLE: Final = (
+    "UPDATE deliveries SET state = ?, verdict = ?, ended = ?, code = ?, enhanced = ?, reply = ?, remote_id = ?,"
+    " next_attempt = ?, attempts = attempts - ?, reason = ? WHERE id = ?"
+    f" AND state IN ({quoted(*origins(Event.ACCEPTED))})"
+)
+# As if nothing had happened: the attempt is neither counted nor told. What an older attempt said stays.
+_RELEASE: Final = (
+    f"UPDATE deliveries SET state = '{target(Event.RELEASED)}', attempts = attempts - 1,"
+    " first_attempt = CASE WHEN first_attempt < last_attempt THEN first_attempt END,"
+    " last_attempt = CASE WHEN first_attempt < last_attempt THEN last_attempt END"
+    f" WHERE id = ? AND state IN ({quoted(*origins(Event.RELEASED))})"
+)
+_GIVE_UP: Final = (
+    f"UPDATE deliveries SET state = '{target(Event.GIVE_UP)}', next_attempt = NULL, reason = ? WHERE id = ?"
+    f" AND state IN ({quoted(*origins(Event.GIVE_UP))})"
+)
+_READ: Final = {size: f"SELECT {DELIVERY} FROM deliveries WHERE id IN ({marks(size)})" for size in SIZES}
+
+
+class _Way(NamedTuple):
+    """What a verdict does to the row; plain words, because sqlite3 binds an enum's member four times slower."""
+
+    state: str
+    verdict: str
+    uncounted: int
+    deferred: bool
+    sent: bool
+
+
+def _way(verdict: Verdict, *, transport: bool) -> _Way:
+    state = target(event_of(Outcome(verdict, Blame.TRANSPORT if transport else Blame.NOBODY)))
+    # A fault of account or server does not count against the row's limit (law 5).
+    uncounted = int(transport and state in (State.DEFERRED, State.PENDING))
+    return _Way(state.value, verdict.value, uncounted, state is State.DEFERRED, state is State.SENT)
+
+
+_WAYS: Final = {
+    (verdict, transport): _way(verdict, transport=transport)
+    for verdict in Verdict
+    for transport in (False, True)
+}
+
+
+class Batch:
+    """One transaction's work.
+
+    Attributes:
+        in_flight: what is begun and not settled once the transaction is committed.
+    """
+
+    def __init__(self, records: Sequence[Record], at: int, in_flight: set[int]) -> None:
+        self.in_flight = set(in_flight)
+        self._settled: list[int] = []
+        self._records = records
+        self._at = at
+        self._begins: list[tuple[str, str, int, int, int]] = []
+        self._settles: list[tuple[object, ...]] = []
+        self._releases: list[tuple[object, ...]] = []
+        self._give_ups: list[tuple[object, ...]] = []
+        self._touched: set[int] = set()
+
+    def write(self, connection: sqlite3.Connection) -> list[Delivery]:
+        """Runs the statements; what was settled, as it stands then. Raises `Illegal` when a row is not as this process left it."""
+        for record in self._records:
+            if record.settled is not None:
+                self._settle(connection, record.settled)
+            if record.begun is not None:
+                self._begin(connection, record.begun)
+        self._flush(connection)
+        rows = {
+            row[0]: to_delivery(row)
+            for chunk in groups(list(dict.fromkeys(self._settled)))
+            for row in connection.execute(_READ[len(chunk)], chunk)
+        }
+        return [rows[number] for number in self._settled]
+
+    def _begin(self, connection: sqlite3.Connection, intent: Intent) -> None:
+        number = intent.delivery
+        if number in self._touched:
+            self._flush(connection)  # it was settled in this very batch: that comes first
+        self._begins.append((intent.message_id, intent.account, self._at, self._at, number))
+        self._touched.add(number)
+        self.in_flight.add(number)
+
+    def _settle(self, connection: sqlite3.Connection, answer: Answer) -> None:
+        number, outcome = answer.delivery, answer.outcome
+        self._settled.append(number)
+        if number not in self.in_flight:
+            if outcome.verdict is Verdict.RELEASED:
+                return  # taken, but never begun: nothing to record
+            self._begin(connection, Intent(number, answer.message_id, answer.account))
+        self.in_flight.discard(number)
+        self._touched.add(number)
+        if outcome.verdict is Verdict.RELEASED:
+            self._releases.append((number,))
+            return
+        way = _WAYS[outcome.verdict, outcome.blame is Blame.TRANSPORT]
+        due = (to_micro(answer.next_attempt) if answer.next_attempt else self._at) if way.deferred else None
+        self._settles.append((
+            way.state, way.verdict, self._at, outcome.code, outcome.enhanced, outcome.text, outcome.remote_id, due,
+            way.uncounted, "" if way.sent else outcome.hint, number,
+        ))  # fmt: skip
+        if way.deferred and answer.give_up:
+            self._give_ups.append((answer.give_up, number))
+
+    def _flush(self, connection: sqlite3.Connection) -> None:
+        for chunk in groups([row[-1] for row in self._begins]):
+            connection.execute(_KEEP[len(chunk)], chunk)
+        for sql, rows in (
+            (_BEGIN, self._begins),
+            (_SETTLE, self._settles),
+            (_RELEASE, self._releases),
+            (_GIVE_UP, self._give_ups),
+        ):
+            if rows and connection.executemany(sql, rows).rowcount != len(rows):
+                raise Illegal("a delivery is not in the state in which this process left it")
+            rows.clear()
+        self._touched.clear()

@@ -1,0 +1,216 @@
+"""A plan while it is made: one entry a row, on the disk, so that memory does not grow with the list.
+
+It is SQLite's own temporary database: a file without a name (Unix) or deleted on close (Windows), which no crash leaves behind. It holds
+keys, addresses, hashes and reasons; no cell.
+"""
+
+# SQL is put together from this room's own constants only; values are always bound.
+# ruff: noqa: S608
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from mailmerge_cli.ledger import comparison
+from mailmerge_cli.ledger.faults import told
+from mailmerge_cli.model.delivery import Entry, Run, State
+
+if TYPE_CHECKING:
+    from mailmerge_cli.ledger.differences import Differences
+    from mailmerge_cli.ledger.reading import Reading
+
+_PLACE: Final = Path("(temporary plan)")
+_CACHE: Final = 16_000  # KiB of memory before it goes to the disk
+_ENTRY: Final = "row, key, address, content_hash, state, reason"
+_CHUNK: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Twin:
+    """One address or key that stands in several rows; `rows` are (key, row), by row."""
+
+    text: str
+    rows: tuple[tuple[str, int], ...]
+
+
+class Draft:
+    """A plan being made; a context manager. One thread at a time."""
+
+    def __init__(self) -> None:
+        with told(_PLACE):
+            self._connection = sqlite3.connect("", isolation_level=None, check_same_thread=False, uri=True)
+            for setting in (
+                "journal_mode = OFF",
+                "synchronous = OFF",
+                f"cache_size = -{_CACHE}",
+                "temp_store = 1",
+            ):
+                self._connection.execute(f"PRAGMA {setting}")
+            self._connection.execute(
+                "CREATE TABLE entry (row INTEGER NOT NULL, key TEXT, address TEXT NOT NULL, folded TEXT NOT NULL,"
+                " content_hash BLOB NOT NULL, state TEXT NOT NULL, reason TEXT NOT NULL)"
+            )
+        self._sorted = False
+
+    def close(self) -> None:
+        """Deletes it."""
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def add(self, entries: Sequence[Entry]) -> None:
+        """Adds some hundred entries. An invalid or skipped one may have an empty key: it names nobody yet, and is no twin."""
+        rows = [
+            (
+                one.row, one.key or None, one.address, _fold(one.address), one.content_hash if one.state is State.PENDING else b"",
+                one.state, one.reason,
+            )
+            for one in entries
+        ]  # fmt: skip
+        if any(row[1] is None and row[5] is State.PENDING for row in rows):
+            raise ValueError("a row that is to be sent has no key")
+        with self._change() as connection:
+            connection.executemany("INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+
+    def skip(self, keys: Sequence[str], reason: str) -> int:
+        """These keys are knowingly left out. Returns how many entries that are."""
+        self._sort()
+        with self._change() as connection:
+            return connection.executemany(
+                "UPDATE entry SET state = 'skipped', content_hash = x'', reason = ? WHERE key = ?",
+                [(reason, key) for key in keys],
+            ).rowcount
+
+    def count(self, *states: State) -> int:
+        """Entries in these states, or all."""
+        rows = dict(self._all("SELECT state, count(*) FROM entry GROUP BY state"))
+        return sum(number for state, number in rows.items() if not states or state in states)
+
+    def first(self) -> Entry | None:
+        """The first entry that is to be sent."""
+        return self._one("ASC")
+
+    def last(self) -> Entry | None:
+        """The last entry that is to be sent."""
+        return self._one("DESC")
+
+    def entries(self, *states: State) -> Iterator[Entry]:
+        """All entries, or those in some states, in the order in which they were added."""
+        chosen = f"AND state IN ({', '.join(repr(str(state)) for state in states)})" if states else ""
+        place = 0
+        while page := self._all(
+            f"SELECT rowid, {_ENTRY} FROM entry WHERE rowid > ? {chosen} ORDER BY rowid LIMIT {_CHUNK}", place
+        ):
+            place = page[-1][0]
+            yield from (_entry(row[1:]) for row in page)
+
+    def twin_keys(self) -> Iterator[Twin]:
+        """Keys that stand in several rows, whatever their state."""
+        self._sort()
+        yield from self._twins(
+            "SELECT key, key, row FROM entry WHERE key IN (SELECT key FROM entry GROUP BY key HAVING count(*) > 1) ORDER BY key, row"
+        )
+
+    def twin_addresses(self) -> Iterator[Twin]:
+        """Addresses to which several mails would go, compared without case; invalid and skipped rows do not count."""
+        self._sort()
+        yield from self._twins(
+            "SELECT folded, key, row FROM entry WHERE state = 'pending' AND folded IN"
+            " (SELECT folded FROM entry WHERE state = 'pending' GROUP BY folded HAVING count(*) > 1) ORDER BY folded, row"
+        )
+
+    def skip_twin_addresses(self, reason: str, ledger: Reading | None = None, run: Run | None = None) -> int:
+        """Of each twin address one row stays, the others are left out. Returns how many.
+
+        It stays the one that a mail of the run is promised to already, so that the order of rows makes no difference; else the first.
+        `{row}` in the reason becomes the row that stays.
+        """
+        self._sort()
+        with told(ledger.path if ledger else _PLACE):
+            return comparison.skip_twins(
+                self._connection, reason, ledger.path if ledger and run else None, run
+            )
+
+    def digest(self) -> str:
+        """A digest of keys, addresses, states and contents; the order of rows and rows without a key do not matter."""
+        self._sort()
+        total = hashlib.sha256()
+        rows = self._connection.execute(
+            "SELECT key, address, state, content_hash FROM entry WHERE key IS NOT NULL ORDER BY key, row"
+        )
+        for key, address, state, content_hash in rows:
+            total.update(f"{len(key)}:{key}{len(address)}:{address}{state}:".encode())
+            total.update(content_hash)
+        return total.hexdigest()
+
+    def compare(self, ledger: Reading, run: Run, samples: int = 5) -> Differences:
+        """What differs from the run as the ledger has it and was not told before; with up to so many samples of each kind.
+
+        The order of rows is no difference, nor is a row that names nobody. Keys must be unique by now.
+        """
+        self._sort()
+        with told(ledger.path):
+            return comparison.compare(self._connection, ledger.path, run, samples)
+
+    def changes(self, sql: str, *values: object) -> Iterator[Any]:
+        """Rows of the tables that `compare` left, for `planning`; bounded in memory."""
+        with told(_PLACE):
+            cursor = self._connection.execute(sql, values)
+            while page := cursor.fetchmany(_CHUNK):
+                yield from page
+
+    def _sort(self) -> None:
+        """Indexes are built once all entries are there: much faster than one by one."""
+        if not self._sorted:
+            self._sorted = True
+            with told(_PLACE):
+                self._connection.execute("CREATE INDEX entry_by_key ON entry (key)")
+                self._connection.execute(
+                    "CREATE INDEX entry_by_address ON entry (folded) WHERE state = 'pending'"
+                )
+
+    def _twins(self, sql: str) -> Iterator[Twin]:
+        with told(_PLACE):
+            for text, rows in groupby(self._connection.execute(sql), key=itemgetter(0)):
+                yield Twin(text, tuple((key, row) for _, key, row in rows))
+
+    def _one(self, order: str) -> Entry | None:
+        rows = self._all(f"SELECT {_ENTRY} FROM entry WHERE state = 'pending' ORDER BY rowid {order} LIMIT 1")
+        return _entry(rows[0]) if rows else None
+
+    def _all(self, sql: str, *values: object) -> list[Any]:
+        with told(_PLACE):
+            return self._connection.execute(sql, values).fetchall()
+
+    @contextmanager
+    def _change(self) -> Iterator[sqlite3.Connection]:
+        with told(_PLACE):
+            self._connection.execute("BEGIN")
+            try:
+                yield self._connection
+            finally:
+                self._connection.execute("COMMIT")  # there is no journal to roll back with
+
+
+def _fold(address: str) -> str:
+    return address.casefold()
+
+
+def _entry(row: tuple[int, str | None, str, bytes, str, str]) -> Entry:
+    number, key, address, content_hash, state, reason = row
+    return Entry(number, key or "", address, content_hash, State(state), reason)

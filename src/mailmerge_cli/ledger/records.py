@@ -1,0 +1,71 @@
+"""What the engine tells the ledger of attempts, and what the ledger tells people of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from mailmerge_cli.model.mail import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """This delivery's content is about to leave.
+
+    Attributes:
+        delivery: the ledger's number.
+        message_id: what the mail bears (`Ledger.message_id`); kept for all later attempts.
+        account: through which account.
+    """
+
+    delivery: int
+    message_id: str
+    account: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came of an attempt.
+
+    Attributes:
+        delivery: the ledger's number.
+        outcome: see there. RELEASED of a delivery that was never begun records nothing.
+        account: through which account.
+        message_id: needed only if the delivery may not have been begun (refused before its content).
+        next_attempt: of a deferred one: when to try again; None: at once.
+        give_up: of a deferred one: why it is not tried again and fails (`5 attempts`); empty: it stays deferred.
+    """
+
+    delivery: int
+    outcome: Outcome
+    account: str
+    message_id: str = ""
+    next_attempt: datetime | None = None
+    give_up: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What one connection commits at once: the outcome of one mail and the intent of another; either may be missing."""
+
+    begun: Intent | None = None
+    settled: Answer | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptLine:
+    """One attempt, as `log --attempts` tells it. `number` counts from 1 for each delivery, over resends too."""
+
+    row: int
+    key: str
+    address: str
+    number: int
+    started: datetime | None
+    ended: datetime | None
+    verdict: str
+    code: int
+    enhanced: str
+    reply: str
+    remote_id: str
+    account: str
+    message_id: str

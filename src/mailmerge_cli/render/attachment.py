@@ -1,0 +1,228 @@
+"""Files that go along: found inside the campaign's folder only, read whole, and the octets that were checked are the ones sent.
+
+Rule: a file is opened by its real path without following links, must be a regular file, and is hashed as it was read (B03).
+"""
+
+from __future__ import annotations
+
+import binascii
+import hashlib
+import mimetypes
+import os
+import re
+import stat
+import unicodedata
+from pathlib import Path, PurePosixPath
+
+from mailmerge_cli.render.letter import Attachment
+from mailmerge_cli.render.words import file_headers
+
+LARGEST = 150_000_000  # octets; the most that any provider takes (Graph upload sessions)
+_TABLE = (
+    mimetypes.MimeTypes()
+)  # the built-in table alone: the machine's own would make hashes differ from place to place
+_TYPES = {
+    ".pdf": "application/pdf", ".csv": "text/csv", ".txt": "text/plain", ".ics": "text/calendar", ".zip": "application/zip",
+    ".docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    ".pptx": "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+    ".xlsm": "application/vnd.ms-excel.sheet.macroenabled.12", ".odt": "application/vnd.oasis.opendocument.text",
+    ".ods": "application/vnd.oasis.opendocument.spreadsheet", ".webp": "image/webp", ".svg": "image/svg+xml",
+    ".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".gif": "image/gif",
+}  # fmt: skip
+_BEGINNINGS = {
+    ".pdf": b"%PDF-",
+    ".docx": b"PK",
+    ".xlsx": b"PK",
+    ".pptx": b"PK",
+    ".zip": b"PK",
+    ".png": b"\x89PNG",
+    ".jpg": b"\xff\xd8",
+}
+_RUNNING = frozenset(
+    {".exe", ".bat", ".cmd", ".com", ".js", ".vbs", ".ps1", ".scr", ".msi", ".jar", ".lnk", ".hta"}
+)
+_RESERVED = re.compile(r"(?:con|prn|aux|nul|com[1-9]|lpt[1-9])(?:\..*)?", re.IGNORECASE)
+_SLICES = [slice(start, start + 76) for start in range(0, 76 * 1024, 76)]  # made once: files of up to 58 KB
+
+
+class AttachmentFault(ValueError):
+    """Why a file cannot go along: a sentence that names the path."""
+
+
+def find_file(root: str, path: str) -> Path:
+    """The real path of a file below the campaign's folder.
+
+    Args:
+        root: the real path of the folder.
+        path: relative to it, as the sender wrote it.
+
+    Raises:
+        AttachmentFault: it is absolute, a URL, leads outside, or there is no such file (B01, B02).
+    """
+    plain = path.replace("\\", "/")
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", plain):
+        raise AttachmentFault(f"{path!r} is a URL; only files in the campaign's folder can be attached")
+    if plain.startswith(("/", "~")) or re.match(r"[A-Za-z]:", plain):
+        raise AttachmentFault(f"{path!r} is not relative to the campaign's folder")
+    if not plain or "\0" in plain:
+        raise AttachmentFault("the path is empty" if not plain else "the path holds U+0000")
+    real = os.path.realpath(os.path.join(root, plain))  # noqa: PTH118  a Path costs as much as reading the file
+    if not real.startswith(root.rstrip(os.sep) + os.sep):
+        raise AttachmentFault(f"{path!r} leads out of the campaign's folder {os.path.basename(root)!r}")  # noqa: PTH119
+    return Path(real)
+
+
+def read_file(file: Path, path: str) -> bytes:
+    """All octets of a regular file that is not empty (B03, B07, B10).
+
+    Args:
+        file: its real path.
+        path: how a person knows it.
+
+    Raises:
+        AttachmentFault: it is missing, empty, no regular file, too big, or cannot be read to its end.
+    """
+    flags = (
+        os.O_RDONLY
+        | getattr(os, "O_NOFOLLOW", 0)
+        | getattr(os, "O_NONBLOCK", 0)
+        | getattr(os, "O_BINARY", 0)
+        | getattr(os, "O_CLOEXEC", 0)
+    )
+    try:
+        descriptor = os.open(file, flags)
+    except FileNotFoundError:
+        raise AttachmentFault(f"there is no file {path!r}") from None
+    except OSError as error:
+        raise AttachmentFault(f"{path!r} cannot be read: {error.strerror}") from None
+    try:
+        state = os.fstat(descriptor)
+        if not stat.S_ISREG(state.st_mode):
+            raise AttachmentFault(f"{path!r} is not a regular file")
+        if state.st_size > LARGEST:
+            raise AttachmentFault(f"{path!r} is too big to be mailed ({state.st_size} octets)")
+        return _read_all(descriptor, state.st_size, path)
+    except OSError as error:
+        raise AttachmentFault(f"{path!r} cannot be read: {error.strerror}") from None
+    finally:
+        os.close(descriptor)
+
+
+def _read_all(descriptor: int, size: int, path: str) -> bytes:
+    pieces = []
+    left = size + 1  # one more than there should be tells a file that grows
+    while left and (piece := os.read(descriptor, left)):
+        pieces.append(piece)
+        left -= len(piece)
+    content = b"".join(pieces)
+    if len(content) != size:
+        raise AttachmentFault(f"{path!r} changed while it was read")
+    if not content:
+        raise AttachmentFault(f"{path!r} is empty (0 bytes)")
+    return content
+
+
+def checked_name(name: str) -> str:
+    """The name under which a file goes along: one that every receiver can save (B08).
+
+    Raises:
+        AttachmentFault: it is blank, has a separator, control or direction characters, or is reserved on Windows.
+    """
+    name = name.strip()
+    for char in name:
+        if unicodedata.category(char) in {"Cc", "Cf", "Cs", "Zl", "Zp"}:
+            raise AttachmentFault(f"its name holds the character U+{ord(char):04X}")
+    if not name or name.strip(". ") == "":
+        raise AttachmentFault("its name is empty")
+    if any(char in '/\\:*?"<>|' for char in name):
+        raise AttachmentFault(
+            'its name holds one of / \\ : * ? " < > |, which may not stand in the name of a file'
+        )
+    if len(name.encode()) > 255 or _RESERVED.fullmatch(name):
+        raise AttachmentFault("its name is too long" if len(name) > 80 else "its name is reserved on Windows")
+    return name
+
+
+def media_type(name: str, content: bytes) -> str:
+    """By the name's ending; text in UTF-8 says so, and what must not be encoded (a mail in a mail) is a plain file."""
+    ending = PurePosixPath(name.lower()).suffix
+    guessed = _TYPES.get(ending) or _TABLE.guess_type(name)[0] or "application/octet-stream"
+    if guessed.startswith(("message/", "multipart/")):
+        return "application/octet-stream"
+    if guessed.startswith("text/"):
+        try:
+            content.decode("utf-8")
+        except UnicodeDecodeError:
+            return "application/octet-stream"
+        return f"{guessed}; charset=utf-8"
+    return guessed
+
+
+def warning_of(path: str, content: bytes) -> str:
+    """What is odd about a file, for people to judge (B09); empty mostly."""
+    ending = PurePosixPath(path.lower()).suffix
+    begins = _BEGINNINGS.get(ending)
+    if begins is not None and begins not in content[:1024]:
+        return f"{path!r} does not look like a {ending[1:].upper()} file"
+    return f"{path!r} is a program, which many servers refuse" if ending in _RUNNING else ""
+
+
+def load(
+    file: Path, path: str, name: str = "", *, from_cells: bool = False, shared: bool = False
+) -> Attachment:
+    """Read one file.
+
+    Args:
+        file: its real path.
+        path: how the sender wrote it.
+        name: under which it goes along; its own by default.
+        from_cells: cells had a part in the path.
+        shared: it is the same for all rows, so its MIME part is made now.
+
+    Raises:
+        AttachmentFault: it cannot go along.
+    """
+    name = checked_name(name or PurePosixPath(path.replace("\\", "/")).name)
+    content = read_file(file, path)
+    kind = media_type(name, content)
+    made = Attachment(
+        name,
+        kind,
+        path,
+        file,
+        hashlib.sha256(content).digest(),
+        len(content),
+        from_cells,
+        warning_of(path, content),
+    )
+    return with_entity(made, content) if shared else made
+
+
+def with_entity(made: Attachment, content: bytes) -> Attachment:
+    """The same with its MIME part in it."""
+    from dataclasses import replace
+
+    return replace(made, entity=entity(made, content))
+
+
+def entity(made: Attachment, content: bytes) -> bytes:
+    """The whole MIME part of a file."""
+    headers = file_headers("attachment", made.name, made.type)
+    return (headers + "Content-Transfer-Encoding: base64\r\n\r\n").encode("ascii") + base64_lines(content)
+
+
+def image_entity(made: Attachment, content: bytes, content_id: str) -> bytes:
+    """The whole MIME part of an image that the HTML shows."""
+    headers = file_headers("inline", made.name, made.type)
+    headers += f"Content-ID: <{content_id}>\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+    return headers.encode("ascii") + base64_lines(content)
+
+
+def base64_lines(content: bytes) -> bytes:
+    """Base64 in lines of 76 with CRLF (RFC 2045 §6.8), as fast as slices allow."""
+    encoded = binascii.b2a_base64(content, newline=False)
+    lines = -(-len(encoded) // 76)
+    if lines <= len(_SLICES):
+        return b"\r\n".join(map(encoded.__getitem__, _SLICES[:lines])) + b"\r\n"
+    return b"\r\n".join([encoded[start : start + 76] for start in range(0, len(encoded), 76)]) + b"\r\n"

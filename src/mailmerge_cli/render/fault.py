@@ -1,0 +1,152 @@
+"""How a row says that it cannot be rendered: every fault of the row at once, in sentences without cell values."""
+
+from __future__ import annotations
+
+import traceback
+from dataclasses import dataclass
+
+from mailmerge_cli.errors import Problem, Refused
+from mailmerge_cli.model.cell import CellFault, FaultCell
+from mailmerge_cli.model.table import Column, Row
+
+
+class RowFault(Refused):
+    """A row cannot become a mail; `problems` holds all that is wrong with it."""
+
+    def __init__(self, problems: tuple[Problem, ...], *, reason: str = "") -> None:
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        super().__init__(problems[0].message + more, problems=problems, reason=reason)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return RowFault, (self.problems,), {"reason": self.reason}
+
+
+class Misuse(ValueError):
+    """A value that a filter, a path or a link cannot take; the text is fit for people and holds no value.
+
+    Args:
+        sentence: a fragment that goes on "column …", such as `is not a number`.
+        value: the value itself, by whose identity its column is found; never shown.
+    """
+
+    def __init__(self, sentence: str, value: object = None) -> None:
+        super().__init__(sentence)
+        self.value = value
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a template text stands: `payslip.md`, line 4, header `Subject` (empty for the body)."""
+
+    file: str
+    line: int = 0
+    header: str = ""
+    kind: str = "template"
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}" if self.line else self.file
+
+
+def row_problem(
+    error: Exception, row: Row, used: tuple[Column, ...], place: Place, line: int | None = None
+) -> Problem:
+    """What a person can do about an exception that a template raised for one row.
+
+    Args:
+        error: what was raised.
+        row: for which row.
+        used: the columns that the template uses; the culprit is looked for among them.
+        place: where the template stands.
+        line: the line in the template's file, if it is known better than `place` does.
+    """
+    column = _culprit(error, row, used)
+    where = f"{place.file}:{line}" if line else str(place)
+    subject = f"column {column.title!r} " if column is not None else ""
+    shown = column.title if column is not None else (place.header or None)
+    told = place.header and f" (in {place.header})"
+    return Problem(
+        row.number, shown, place.kind, f"Row {row.number}: {subject}{_reason(error, row)}{told}; {where}"
+    )
+
+
+def failing_line(error: BaseException) -> int | None:
+    """The line of the template in which an exception was raised; None if no template is in its traceback."""
+    found = None
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        template = frame.f_globals.get("__jinja_template__")
+        if template is not None:
+            found = template.get_corresponding_lineno(_line_of(error, frame))
+    return found
+
+
+def _line_of(error: BaseException, wanted: object) -> int:
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        if frame is wanted:
+            return line
+    return 0
+
+
+def _culprit(error: Exception, row: Row, used: tuple[Column, ...]) -> Column | None:
+    """The column whose cell raised, as far as it can be known."""
+    if isinstance(error, Misuse) and error.value is not None:
+        same = [column for column in used if row.cells[column.index] is error.value]
+        # Equal short texts may be one object, so two columns may share it: then none is named.
+        return same[0] if len(same) == 1 else None
+    if isinstance(error, CellFault):
+        reason = str(error)
+        for column in used:
+            cell = row.cells[column.index]
+            if isinstance(cell, FaultCell) and cell.reason == reason:
+                return column
+    return used[0] if len(used) == 1 and not isinstance(error, Misuse) else None
+
+
+_KINDS: tuple[tuple[type[Exception], str], ...] = (
+    (ZeroDivisionError, "leads to a division by zero"),
+    (RecursionError, "leads to a template that calls itself without end"),
+    (MemoryError, "makes more text than there is memory"),
+    (UnicodeError, "holds a character that cannot be written (half of a surrogate pair)"),
+    (OverflowError, "leads to a number or a range that is too big"),
+    (
+        TypeError,
+        "does not have the type that the template computes with (a text where a number is needed? try | number)",
+    ),
+)
+
+
+def _reason(error: Exception, row: Row) -> str:
+    """What happened; the exception's own text only if no cell's value can be in it."""
+    if isinstance(error, (Misuse, CellFault)):
+        return str(error)
+    from jinja2.exceptions import SecurityError, UndefinedError
+
+    if isinstance(error, SecurityError):
+        return (
+            f"is used in a way that templates may not: {error}"
+            if _silent(error, row)
+            else "is used in a forbidden way"
+        )
+    if isinstance(error, UndefinedError):
+        return (
+            f"has no value: {error}"
+            if _silent(error, row)
+            else "has no value where the template asks for one"
+        )
+    for kind, sentence in _KINDS:
+        if isinstance(error, kind):
+            return sentence
+    return f"cannot be rendered ({type(error).__name__})"
+
+
+def _silent(error: Exception, row: Row) -> bool:
+    """Whether no cell's text stands in the exception's text."""
+    text = str(error)
+    for cell in row.cells:
+        if isinstance(cell, FaultCell):
+            continue
+        shown = str(cell)
+        if shown and (shown in text or repr(shown)[1:-1] in text):
+            return False
+        if not isinstance(cell, str) and repr(cell) in text:
+            return False
+    return True

@@ -1,0 +1,168 @@
+"""Which column is the address, which the name, which the key: guessed from titles and from a sample of the rows.
+
+Rule 1: an address column is guessed only where it is plain. Two that could be it, or somebody else's, are none.
+Rule 2: a reason names titles, never what a cell holds.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from mailmerge_cli.model.cell import Cell, CellFault, RealCell, WholeCell
+from mailmerge_cli.model.guess import Guess
+from mailmerge_cli.model.table import Column, Row
+from mailmerge_cli.sources.titles import Sense, Standing, fits
+
+_ADDRESS = re.compile(r"[^@\s,;]+@[^@\s,;]+\.[^@\s,;.]+")
+_AMOUNT = re.compile(r"[-+(]?\s?[^\W\d_]{0,3}[¥￥€$£]?\s?\d[\d.,'’\u00a0\u202f ]*\s?[%€¥元円]?\)?")
+_FRACTION = re.compile(r"\d[.,]\d{1,2}(?!\d)")
+_MOST = 0.5
+
+
+def guess_columns(columns: tuple[Column, ...], sample: Sequence[Row]) -> Guess:
+    """What the columns are, by their titles and by the rows of `sample` (the more rows, the surer the key; none is allowed)."""
+    cells = {column.index: _filled(column, sample) for column in columns}
+    email, of_email = _email(columns, cells)
+    left = [column for column in columns if column is not email]
+    key, of_key = _key(left, sample)
+    left = [column for column in left if column is not key]
+    name, given, family = _names(left, cells, sample)
+    taken = {column.index for column in (email, key, name, given, family) if column is not None}
+    figures = tuple(c for c in columns if c.index not in taken and _holds_figures(c, cells[c.index]))
+    return Guess(email, name, key, (of_email, _of_name(name, given, family), of_key), given, family, figures)
+
+
+def _filled(column: Column, sample: Sequence[Row]) -> list[Cell]:
+    """What stands in that column, without its blank cells."""
+    found = (row.cells[column.index] for row in sample if column.index < len(row.cells))
+    return [cell for cell in found if not isinstance(cell, str) or cell.strip()]
+
+
+def _share(cells: Sequence[Cell], wanted: re.Pattern[str]) -> float | None:
+    """How many of the cells are text of that shape; None where nothing is known."""
+    if not cells:
+        return None
+    return sum(isinstance(cell, str) and bool(wanted.fullmatch(cell.strip())) for cell in cells) / len(cells)
+
+
+def _email(columns: Sequence[Column], cells: dict[int, list[Cell]]) -> tuple[Column | None, str]:
+    ranks = {c.index: _email_rank(c.title, _share(cells[c.index], _ADDRESS)) for c in columns}
+    best = max(ranks.values(), default=0)
+    found = [column for column in columns if best and ranks[column.index] == best]
+    if len(found) == 1:
+        how = {3: "by its title and its cells", 2: "by its cells", 1: "by its title"}[best]
+        return found[0], f"Address: column {_told(found[0])}, {how}."
+    if found:
+        return None, f"Address: not plain, because {' and '.join(map(_told, found))} could each be it."
+    others = [
+        c
+        for c in columns
+        if fits(c.title, Sense.SOMEBODY_ELSE) and (_share(cells[c.index], _ADDRESS) or 0) >= _MOST
+    ]
+    if others:
+        return None, f"Address: none found; {' and '.join(map(_told, others))} seems to be somebody else's."
+    return None, "Address: no column looks like it."
+
+
+def _email_rank(title: str, share: float | None) -> int:
+    """3: title and cells; 2: cells; 1: title; 0: neither."""
+    # A plain title stands even over cells that are no addresses: the check then names each of them, which helps more than
+    # "no address column". `E-mail sent?` over yes and no does not.
+    standing = fits(title, Sense.EMAIL)
+    if share is not None and share >= _MOST:
+        return 0 if fits(title, Sense.SOMEBODY_ELSE) else 3 if standing else 2
+    if standing is Standing.PLAIN or (standing and share is None):
+        return 1
+    return 0
+
+
+def _key(columns: Sequence[Column], sample: Sequence[Row]) -> tuple[Column | None, str]:
+    titled = sorted((c for c in columns if fits(c.title, Sense.KEY)), key=lambda c: -fits(c.title, Sense.KEY))
+    for column in titled:
+        if (fits(column.title, Sense.KEY) is Standing.PLAIN or sample) and _tells_apart(column, sample):
+            return column, f"Key: column {_told(column)}, by its title; no value stands there twice."
+    if titled:
+        return None, f"Key: the address, because {_told(titled[0])} has blank or repeated cells."
+    return None, "Key: the address."
+
+
+def _tells_apart(column: Column, sample: Sequence[Row]) -> bool:
+    """Whether every row has a value there, and each its own."""
+    seen: set[str] = set()
+    for row in sample:
+        try:
+            text = str(row.cells[column.index]).strip().casefold() if column.index < len(row.cells) else ""
+        except CellFault:
+            return False
+        if not text or text in seen:
+            return False
+        seen.add(text)
+    return True
+
+
+def _names(
+    columns: Sequence[Column], cells: dict[int, list[Cell]], sample: Sequence[Row]
+) -> tuple[Column | None, Column | None, Column | None]:
+    """Whole, given and family name. `Name` beside `Vorname` is the family's unless it holds the given name too."""
+    wordy = [c for c in columns if _holds_words(cells[c.index])]
+    given = next((c for c in wordy if fits(c.title, Sense.GIVEN)), None)
+    family = next((c for c in wordy if fits(c.title, Sense.FAMILY)), None)
+    titled = [c for c in wordy if c is not given and c is not family and fits(c.title, Sense.NAME)]
+    whole = max(titled, key=lambda c: fits(c.title, Sense.NAME), default=None)
+    part = given if family is None else family if given is None else None
+    if (
+        whole is None
+        or part is None
+        or fits(whole.title, Sense.NAME) is not Standing.PLAIN
+        or _contains(whole, part, sample)
+    ):
+        return whole, given, family
+    return None, given or whole, family or whole
+
+
+def _contains(whole: Column, part: Column, sample: Sequence[Row]) -> bool:
+    """Whether one column's text stands in the other's, in most rows."""
+    pairs = [
+        (row.cells[whole.index], row.cells[part.index])
+        for row in sample
+        if len(row.cells) > max(whole.index, part.index)
+    ]
+    texts = [
+        (a.casefold(), b.strip().casefold())
+        for a, b in pairs
+        if isinstance(a, str) and isinstance(b, str) and b.strip()
+    ]
+    return sum(b in a for a, b in texts) > len(texts) * _MOST
+
+
+def _holds_words(cells: Sequence[Cell]) -> bool:
+    if not cells:
+        return True
+    texts = [cell for cell in cells if isinstance(cell, str)]
+    named = [text for text in texts if not _ADDRESS.fullmatch(text.strip()) and any(map(str.isalpha, text))]
+    return len(named) > len(cells) * _MOST
+
+
+def _holds_figures(column: Column, cells: Sequence[Cell]) -> bool:
+    if not cells or not fits(column.title, Sense.AMOUNT):
+        return False
+    numbers = sum(isinstance(c, (WholeCell, RealCell)) and c.code != "BOOLEAN" for c in cells)
+    if numbers > len(cells) * _MOST:
+        return True
+    texts = [cell for cell in cells if isinstance(cell, str)]
+    # In a text file 10115 may be a post code and 0171… a telephone; cents make it an amount.
+    return (_share(cells, _AMOUNT) or 0) > _MOST and any(_FRACTION.search(text) for text in texts)
+
+
+def _of_name(name: Column | None, given: Column | None, family: Column | None) -> str:
+    if name is not None:
+        return f"Name: column {_told(name)}, by its title."
+    parts = [column for column in (given, family) if column is not None]
+    if parts:
+        return f"Name: no column holds the whole name; {' and '.join(map(_told, parts))} hold parts of it."
+    return "Name: no column looks like it."
+
+
+def _told(column: Column) -> str:
+    return f"{column.letter} “{column.title}”" if column.title else column.letter

@@ -1,0 +1,90 @@
+"""What a file is, by its first bytes; its name is asked last."""
+
+from __future__ import annotations
+
+import zipfile
+from enum import StrEnum
+from typing import BinaryIO
+
+HEAD = 4096
+"""So many bytes of the beginning are enough."""
+
+
+class Content(StrEnum):
+    """What a file can be, for the purposes of this room."""
+
+    WORKBOOK = "workbook"  # xlsx, xlsm
+    TEXT = "text"  # CSV, JSON Lines, or any other text
+    OTHER = "other"  # refused, unless a third party claims its ending
+
+
+_OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_MAGIC = (
+    (b"%PDF-", "a PDF document"),
+    (b"{\\rtf", "an RTF document"),
+    (b"\x1f\x8b", "a gzip archive"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
+    (b"Rar!\x1a\x07", "a RAR archive"),
+    (b"SQLite format 3\x00", "an SQLite database"),
+    (b"PAR1", "a Parquet file"),
+    (b"\x89PNG\r\n", "a picture (PNG)"),
+    (b"\xff\xd8\xff", "a picture (JPEG)"),
+    (b"GIF8", "a picture (GIF)"),
+    (b"\x7fELF", "a program"),
+)
+_SAVE_AS = "open it in Excel and save it as an Excel workbook (.xlsx) or as CSV UTF-8"
+_ZIPS = (
+    ("xl/workbook.bin", "a binary Excel workbook (.xlsb)"),
+    ("content.xml", "an OpenDocument file (.ods)"),
+    ("word/document.xml", "a Word document"),
+    ("ppt/presentation.xml", "a PowerPoint presentation"),
+    ("Index/Document.iwa", "an Apple Numbers or Pages document"),
+)
+
+
+def identify(stream: BinaryIO) -> tuple[Content, str]:
+    """What a file is, and for `OTHER` a name for it and what to do, in words. The stream is read from where it stands."""
+    head = stream.read(HEAD)
+    if head.startswith(b"PK"):
+        return _zip(stream)
+    if head.startswith(_OLE):
+        return Content.OTHER, _ole(head + stream.read(1 << 20))
+    for magic, words in _MAGIC:
+        if head.startswith(magic):
+            return Content.OTHER, words
+    return _text(head)
+
+
+def _text(head: bytes) -> tuple[Content, str]:
+    start = head.lstrip(b"\xef\xbb\xbf \t\r\n")[:200].lower()
+    if start.startswith((b"<!doctype html", b"<html", b"<table", b"<meta")):
+        return Content.OTHER, f"a web page (some programs export those as .xls); {_SAVE_AS}"
+    if start.startswith(b"<?xml"):
+        return Content.OTHER, f"an XML file; {_SAVE_AS}"
+    return Content.TEXT, ""
+
+
+def _ole(start: bytes) -> str:
+    """Excel before 2007, and any Office file that is protected by a password, come in the same wrapping."""
+    if "EncryptedPackage".encode("utf-16-le") in start:
+        return "protected by a password; open it in Excel, take the password off (File, Info) and save it"
+    if "Workbook".encode("utf-16-le") in start or "Book".encode("utf-16-le") in start:
+        return f"an old Excel workbook (.xls); {_SAVE_AS}"
+    return f"an old Office document, or one protected by a password; {_SAVE_AS}"
+
+
+def _zip(stream: BinaryIO) -> tuple[Content, str]:
+    try:
+        with zipfile.ZipFile(stream) as archive:
+            names = {name.replace("\\", "/").lower() for name in archive.namelist()[:10_000]}
+    except (zipfile.BadZipFile, OSError, ValueError, EOFError, NotImplementedError):
+        return (
+            Content.OTHER,
+            "a damaged or incomplete workbook (its end is missing); copy or download it again",
+        )
+    for name, words in _ZIPS:
+        if name.lower() in names:
+            return Content.OTHER, f"{words}; {_SAVE_AS}"
+    if "[content_types].xml" in names:
+        return Content.WORKBOOK, ""
+    return Content.OTHER, "a zip archive; unpack it first"

@@ -1,0 +1,129 @@
+"""What a cell of the XML means: its type, its style and its text become a value that knows its look.
+
+Rule: a number under a date format is a moment. It stays a number of days where Python's calendar and Excel's differ (before
+1 March 1900), under a time of day alone, and under elapsed time such as `[h]:mm`, which may be longer than a day.
+"""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime, timedelta
+
+from mailmerge_cli.display import Measure, measures
+from mailmerge_cli.model.cell import Cell, FaultCell, MomentCell, RealCell, WholeCell
+from mailmerge_cli.sources.scruple import FORBIDDEN
+from mailmerge_cli.sources.xlsx.strings import unescaped
+
+EXACT = 10**15
+"""From here on a sheet's numbers have lost figures: Excel keeps fifteen."""
+
+_TRUTH = "BOOLEAN"
+_EPOCH = datetime(1899, 12, 30)  # noqa: DTZ001  a sheet has no zones
+_EPOCH_1904 = datetime(1904, 1, 1)  # noqa: DTZ001
+_LAST_DAY = 2_958_466
+_MILLISECONDS = 86_400_000
+
+
+class CellMaker:
+    """Makes cells, and remembers what it met on the way.
+
+    Attributes:
+        long_number: reference of the first number with more figures than Excel keeps; empty for none.
+        suspect: a text was made that holds a character no mail may carry; the caller sets it back.
+
+    Args:
+        strings: the shared texts.
+        codes: the number format of each style.
+        epoch1904: see `Workbook`.
+        uncalculated: see `Workbook`.
+    """
+
+    def __init__(
+        self, strings: list[str], codes: tuple[str, ...], epoch1904: bool, uncalculated: bool
+    ) -> None:
+        self.long_number = ""
+        self.suspect = False
+        self._strings = strings
+        self._dirty = {at for at, text in enumerate(strings) if FORBIDDEN.search(text)}
+        # Keyed by the attribute's text, which saves a conversion for each cell; cells without one have style 0.
+        self._formats = {str(at): (code, measures(code) is Measure.DATE) for at, code in enumerate(codes)}
+        self._default = self._formats["0"]
+        self._epoch1904 = epoch1904
+        self._uncalculated = uncalculated
+
+    def make(self, kind: str, style: str, text: str | None, formula: bool, reference: str) -> Cell:
+        """One cell.
+
+        Args:
+            kind: its `t` attribute, `n` by default.
+            style: its `s` attribute.
+            text: what its value says; None if it has none.
+            formula: it has one.
+            reference: `B7`, for messages.
+
+        Raises:
+            ValueError: what stands there is no value of that type.
+        """
+        if kind == "s" and text:
+            place = int(text)
+            if place in self._dirty:
+                self.suspect = True
+            return self._strings[place] if place >= 0 else ""
+        if kind in {"str", "inlineStr"} and text is not None:
+            return self._text(unescaped(text))
+        if text is None or not text.strip():
+            return self._missing(reference) if formula else ""
+        if kind == "n":
+            return self._number(text, style, formula, reference)
+        return self._other(kind, style, text, reference)
+
+    def _text(self, text: str) -> str:
+        if FORBIDDEN.search(text):
+            self.suspect = True
+        return text
+
+    def _number(self, text: str, style: str, formula: bool, reference: str) -> Cell:
+        code, dated = self._formats.get(style, self._default)
+        if dated:
+            return self._moment(float(text), code)
+        if text.isdecimal() and len(text) < 16:
+            if formula and self._uncalculated and text == "0":
+                return self._missing(reference)
+            return WholeCell(int(text), code, self._epoch1904)
+        number = float(text)
+        if not math.isfinite(number):
+            raise ValueError("not a finite number")
+        if abs(number) >= EXACT and not self.long_number:
+            self.long_number = reference
+        if number.is_integer() and abs(number) < EXACT * 1000:
+            return WholeCell(int(number), code, self._epoch1904)
+        return RealCell(number, code, self._epoch1904)
+
+    def _moment(self, serial: float, code: str) -> Cell:
+        if self._epoch1904:
+            epoch, first, last = _EPOCH_1904, 0, _LAST_DAY - 1462
+        else:
+            epoch, first, last = _EPOCH, 61, _LAST_DAY
+        if not first <= serial < last:
+            return RealCell(serial, code, self._epoch1904)
+        # Excel keeps milliseconds; what lies below is noise of the binary fraction.
+        moment = epoch + timedelta(milliseconds=round(serial * _MILLISECONDS))
+        return MomentCell(moment, code, self._epoch1904)
+
+    def _other(self, kind: str, style: str, text: str, reference: str) -> Cell:
+        match kind:
+            case "b":
+                return WholeCell(text.strip() in {"1", "true"}, _TRUTH)
+            case "e":
+                return FaultCell(f"cell {reference} holds the error {text[:20]}; mend the sheet")
+            case "d":
+                code, dated = self._formats.get(style, self._default)
+                moment = datetime.fromisoformat(text).replace(tzinfo=None)
+                return MomentCell(moment, code if dated else "yyyy-mm-dd", self._epoch1904)
+            case _:
+                raise ValueError(f"no cell has the type {kind[:20]!r}")
+
+    def _missing(self, reference: str) -> FaultCell:
+        return FaultCell(
+            f"cell {reference}: its formula has no stored value; open the file in Excel and save it"
+        )

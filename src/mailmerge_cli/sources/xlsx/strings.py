@@ -1,0 +1,62 @@
+"""The texts that cells share, and what stands in them: runs, phonetic guides, escapes."""
+
+from __future__ import annotations
+
+import re
+
+from mailmerge_cli.sources.xlsx.package import LARGEST_PART, Attributes, Package, local
+
+_ESCAPE = re.compile(r"_x([0-9A-Fa-f]{4})_")
+
+
+def unescaped(text: str) -> str:
+    """`_x000D_` as the character that it stands for (ECMA-376 part 1, §22.9.2.19)."""
+    if "_x" not in text:
+        return text
+    return _ESCAPE.sub(lambda match: chr(int(match[1], 16)), text)
+
+
+def read_strings(package: Package, part: str) -> list[str]:
+    """All shared texts in their order."""
+    reader = _StringsReader()
+    if part and part in package:
+        parser = package.parser(part)
+        parser.StartElementHandler = reader.start
+        parser.EndElementHandler = reader.end
+        parser.CharacterDataHandler = reader.characters
+        for _ in package.feed(part, parser, LARGEST_PART):
+            pass
+    return reader.strings
+
+
+class _StringsReader:
+    """What the XML parser calls; the text of a phonetic guide (`rPh`) belongs to no cell."""
+
+    def __init__(self) -> None:
+        self.strings: list[str] = []
+        self._text = ""
+        self._pieces: list[str] = []
+        self._phonetic = 0
+
+    def start(self, name: str, _: Attributes) -> None:
+        """An element begins."""
+        name = local(name)
+        if name == "t":
+            self._text = ""
+        elif name == "rPh":
+            self._phonetic += 1
+
+    def end(self, name: str) -> None:
+        """An element ends."""
+        name = local(name)
+        if name == "t" and not self._phonetic:
+            self._pieces.append(self._text)
+        elif name == "si":
+            self.strings.append(unescaped("".join(self._pieces)))
+            self._pieces.clear()
+        elif name == "rPh":
+            self._phonetic -= 1
+
+    def characters(self, text: str) -> None:
+        """A piece of text, of some element or of the white space between them."""
+        self._text += text

@@ -1,0 +1,70 @@
+"""What we say, as bytes: command lines and dot-stuffed content.
+
+Rule: nothing that came from a cell can end a line here; an address that could is refused before (`sendable`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+CRLF = b"\r\n"
+END_OF_DATA = b".\r\n"
+RSET = b"RSET\r\n"
+DATA = b"DATA\r\n"
+QUIT = b"QUIT\r\n"
+
+# A quoted local part may hold spaces and brackets, nothing may hold a control (RFC 5321 §4.1.2).
+_PLAIN = re.compile(r"[^\x00-\x20\x7f-\xa0\u2028\u2029<>]*")
+_QUOTED = re.compile(
+    r'"(?:[^"\\\x00-\x1f\x7f-\x9f\u2028\u2029]|\\[\x20-\x7e])*"@[^\x00-\x20\x7f-\xa0\u2028\u2029<>"]+'
+)
+
+
+def line(verb: str, *words: str) -> bytes:
+    """One command line. The words are ours or checked; a line end in one of them is a bug."""
+    text = " ".join((verb, *words))
+    assert not {"\r", "\n"} & set(text), verb
+    return text.encode() + CRLF
+
+
+def sendable(address: str) -> bool:
+    """Whether the address can stand between `<` and `>` and mean one mailbox (CVE-style injections: A08)."""
+    return _PLAIN.fullmatch(address) is not None or _QUOTED.fullmatch(address) is not None
+
+
+def mail_from(sender: str, *, size: int, eight_bit: bool, smtputf8: bool) -> bytes:
+    """MAIL with the parameters that are wanted; `size` 0 leaves SIZE= out (RFC 1870, 6152, 6531)."""
+    words = f"MAIL FROM:<{sender}>"
+    if size:
+        words += f" SIZE={size}"
+    if eight_bit:
+        words += " BODY=8BITMIME"
+    if smtputf8:
+        words += " SMTPUTF8"
+    return words.encode() + CRLF
+
+
+def rcpt_to(address: str) -> bytes:
+    """RCPT for one address."""
+    return f"RCPT TO:<{address}>\r\n".encode()
+
+
+def stuffed(pieces: Iterable[bytes]) -> list[bytes]:
+    """The content ready for DATA, without its final dot: a dot at a line's start doubled, also across pieces; ends in CRLF.
+
+    A lone LF counts as a line's end here. Content has none (model/mail.py), and should one slip through, a server that
+    takes `LF . CR LF` for the end of data must not find it (SMTP smuggling, CVE-2023-51764).
+    """
+    out = []
+    last = b"\n"
+    for piece in pieces:
+        if not piece:
+            continue
+        if piece[0] == 0x2E and last[-1] == 0x0A:
+            out.append(b".")
+        last = piece
+        out.append(piece.replace(b"\n.", b"\n..") if b"\n." in piece else piece)
+    if last[-1] != 0x0A:
+        out.append(CRLF)
+    return out

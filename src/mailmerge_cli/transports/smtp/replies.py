@@ -1,0 +1,319 @@
+"""What a refusal means: (phase, code, enhanced code, text, provider) → `Outcome`, as one table, first hit wins.
+
+Rule 1: blame decides (DESIGN.md law 5). Whatever is the account's, the server's or the sender's fault is `DEFERRED` with blame
+TRANSPORT, also where its code is a 5xx: the row stays as it was, the advice says what the run should do.
+Rule 2: rows that name a text work for every server, because relays pass such texts on; rows whose code alone is ambiguous name the provider.
+Rule 3: what no row knows goes by its first digit and its phase (RFC 5321 §4.2.1, RFC 3463 §2).
+
+The sources stand beside the rows: G = support.google.com/a/answer/3726730, M = Exchange Online NDR and SMTP submission pages,
+A = AWS SES "sending quotas errors", Y = Yahoo sender hub error codes, N = NetEase (163/126) enterprise error list, T = Tencent (QQ, exmail),
+D = Alibaba DirectMail, P = Postfix, E = Exim, R = RFC.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from mailmerge_cli.model.mail import Advice, Blame, Outcome, Verdict
+from mailmerge_cli.transports.smtp.reply import Reply
+
+_HOUR = 3600.0
+_DAY = 86400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What a refusal is about; the part of an `Outcome` that the reply's own words do not fill."""
+
+    verdict: Verdict = Verdict.DEFERRED
+    blame: Blame = Blame.TRANSPORT
+    advice: Advice = Advice.NONE
+    wait: float = 0.0
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """One line of the table; what is empty fits everything. `code` and `enhanced` are beginnings."""
+
+    meaning: Meaning
+    code: str = ""
+    enhanced: str = ""
+    text: str = ""
+    phases: str = ""
+    provider: str = ""
+    words: re.Pattern[str] | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "words", re.compile(self.text, re.IGNORECASE) if self.text else None)
+
+    def fits(self, phase: str, code: str, enhanced: str, text: str, provider: str) -> bool:
+        """Whether this is what the server said."""
+        return (
+            code.startswith(self.code)
+            and (not self.enhanced or (enhanced + ".").startswith(self.enhanced))
+            and (not self.phases or phase in self.phases.split("|"))
+            and (not self.provider or provider.startswith(self.provider))
+            and (self.words is None or self.words.search(text) is not None)
+        )
+
+
+_QUOTA = Meaning(
+    advice=Advice.QUOTA, hint="The account's sending quota is used up; the run goes on when it is free again."
+)
+_HOURLY = Meaning(advice=Advice.QUOTA, wait=_HOUR, hint="The account's hourly quota is used up.")
+_SLOW = Meaning(advice=Advice.SLOW_DOWN, wait=60.0)
+_SLOWER = Meaning(
+    advice=Advice.SLOW_DOWN,
+    wait=900.0,
+    hint="The provider finds this too fast: set a lower rate for the account.",
+)
+_CROWDED = Meaning(advice=Advice.FEWER_CONNECTIONS, wait=30.0, hint="Set fewer connections for the account.")
+_REPUTATION = Meaning(
+    advice=Advice.STOP,
+    hint="The provider has blocked this account or address for now; ask it before going on.",
+)
+_OWN_MAILBOX = Meaning(
+    advice=Advice.STOP, hint="It is the sender's own mailbox that is full (Sent Items): empty it, then go on."
+)
+_SENDER = Meaning(
+    advice=Advice.STOP_CONFIG,
+    hint="The server does not let this login send from this address: make From (and envelope_from) the account's own address, "
+    "or get the right to send as it.",
+)
+_LOGIN = Meaning(
+    advice=Advice.STOP_CREDENTIALS, hint="The server wants a login: set user and auth of the account."
+)
+_TOO_BIG = Meaning(
+    Verdict.REFUSED,
+    Blame.MESSAGE,
+    hint="The message is larger than the server takes; send smaller attachments.",
+)
+_CONTENT = Meaning(Verdict.REFUSED, Blame.MESSAGE, hint="The server refused what the message says or holds.")
+_NOBODY_THERE = Meaning(Verdict.REFUSED, Blame.RECIPIENT)
+_GREYLISTED = Meaning(blame=Blame.RECIPIENT, wait=60.0)
+_THEIRS = Meaning(blame=Blame.RECIPIENT)
+_THEIRS_FULL = Meaning(blame=Blame.RECIPIENT, wait=_HOUR, hint="The recipient's mailbox is full.")
+_MANY = Meaning(
+    blame=Blame.RECIPIENT, hint="The server takes fewer recipients for one message: send fewer Cc and Bcc."
+)
+_RELAY = Meaning(
+    Verdict.REFUSED,
+    Blame.RECIPIENT,
+    hint="The server does not pass mail on to this address; if it says so of all, the login is missing or the server is the wrong one.",
+)
+
+_ENVELOPE = "mail|rcpt"
+_CONTENTS = "data|content|end of data"
+
+_TABLE = (
+    # Login lost, or never made.
+    _Row(_LOGIN, code="530"),  # R 4954
+    _Row(_LOGIN, code="535"),
+    _Row(_LOGIN, text=r"authentication (?:is )?required|must (?:be )?(?:authenticate|log ?in) first"),
+    # Quotas of a day: pause, whatever the digit says.
+    _Row(_QUOTA, code="5", enhanced="5.4.5."),  # G: daily user sending limit exceeded
+    _Row(_QUOTA, text=r"SubmissionQuotaExceeded|RecipientRateLimitExceeded"),  # M: 10,000 a day
+    _Row(
+        _QUOTA, text=r"daily (?:message|sending|user|mail|email|recipient)\w* ?(?:sending )?(?:quota|limit)"
+    ),  # A, G
+    _Row(
+        _HOURLY,
+        text=r"(?:hourly|per hour)\b.*\b(?:quota|limit|exceed)|(?:quota|limit|max\w*)\b.*\b(?:hourly|per hour)",
+    ),
+    _Row(
+        _QUOTA, text=r"\bMI:STC\b|\b(?:exceed\w*|reached|over)\b.*\b(?:daily|per day|24.?h)"
+    ),  # N: the sender's day is full
+    _Row(_QUOTA, text=r"(?:daily|per day|24.?h)\w*\b.*\b(?:exceed|limit|reached)"),
+    _Row(_QUOTA, code="552", provider="aliyun", text=r"quota|limit"),  # D
+    # The provider does not want mail from this account or address at all for now.
+    _Row(_REPUTATION, enhanced="5.7.7"),  # M: 5.7.700-750 tenant thresholds, bad IP
+    _Row(_REPUTATION, text=r"bad outbound sender|\bAS\(?42\d\d\b"),  # M: 5.1.8, restricted user
+    _Row(_REPUTATION, code="5", text=r"\bS31[45]\d\b|\[?BL2\d\]?|\bHL:IPB\b"),  # M Outlook.com, Y, N
+    _Row(
+        _REPUTATION,
+        code="5",
+        text=r"unusual sending activity|sending (?:has been )?paused|account (?:\w+ )?suspended",
+    ),  # Zoho, A
+    _Row(
+        _REPUTATION,
+        code="5",
+        text=r"client host (?:rejected|blocked)|blocked using|listed (?:in|on|at|by) |blacklist|blocklist",
+    ),  # P
+    _Row(_OWN_MAILBOX, code="554", enhanced="5.2.2."),  # M; others say 552 5.2.2 of a recipient
+    # Sender not allowed; Postfix says so at RCPT, NetEase at the end of data.
+    _Row(_SENDER, code="5", enhanced="5.7.60."),  # M
+    _Row(_SENDER, text=r"SendAsDenied|not allowed to send as|send.?as (?:denied|permission)"),  # M
+    _Row(
+        _SENDER,
+        code="5",
+        text=r"sender address rejected|not owned by user|sender (?:is )?not (?:allowed|authori[sz]ed)",
+    ),  # P, Zoho
+    _Row(
+        _SENDER, code="5", text=r"mail ?from\b.*\b(?:must|same|equal)|must be (?:the )?same as auth"
+    ),  # T 501, D, N 553
+    _Row(
+        _SENDER,
+        code="5",
+        text=r"\bDT:SUM\b|\bMI:SPB\b|from address is not one of your|address is not verified",
+    ),  # N, iCloud, A
+    _Row(_SENDER, code="436", provider="aliyun"),  # D
+    _Row(_SENDER, code="553", phases="mail"),
+    # Connections.
+    _Row(_CROWDED, code="432"),  # M 4.3.2: concurrent connections
+    _Row(
+        _CROWDED,
+        text=r"too many (?:concurrent |simultaneous )?(?:smtp )?(?:connections|sessions)|concurrent connections|\bHL:ICC\b",
+    ),
+    _Row(_CROWDED, text=r"connection frequency limited|connection (?:rate )?limit"),  # T, P
+    # Too fast.
+    _Row(_SLOW, code="454", text=r"throttl|maximum sending rate"),  # A
+    _Row(_SLOWER, text=r"\bMI:SFQ\b|\bHL:REP\b|frequency limited"),  # N: too many in 15 minutes; T
+    _Row(_SLOW, code="4", enhanced="4.7.28."),  # G: unusual rate of unsolicited mail
+    _Row(_SLOW, code="4", text=r"\bTSS\d\d\b|unexpected volume|\bS7[0-9]{2}\b|4\.7\.6\d\d"),  # Y, M
+    _Row(
+        _THEIRS_FULL, code="450", enhanced="4.2.1.", text=r"user you are trying to contact"
+    ),  # G: this recipient gets too much
+    _Row(_MANY, code="4", enhanced="4.5.3."),  # R 5321 §4.5.3.1.10
+    _Row(_MANY, code="452", text=r"too many recipients"),
+    _Row(_MANY, code="556", provider="aliyun"),  # D
+    _Row(
+        _SLOW,
+        code="4",
+        text=r"too (?:many|fast|quick\w*|much)|rate.?limit|(?:sending|message|mail) rate|throttl|slow(?:ing)? down",
+    ),
+    _Row(_SLOW, code="421", enhanced="4.7."),  # G, Y
+    # Recipients.
+    _Row(_GREYLISTED, code="4", text=r"gr[ae]y.?list"),
+    _Row(_THEIRS_FULL, code="4", enhanced="4.2.2."),
+    _Row(
+        _RELAY,
+        code="5",
+        text=r"relay(?:ing)? (?:access )?(?:denied|not permitted|prohibited)|unable to relay|not permitted to relay",
+    ),
+    _Row(_NOBODY_THERE, code="5", enhanced="5.1.1."),
+    _Row(_NOBODY_THERE, code="5", enhanced="5.1.2."),
+    _Row(_NOBODY_THERE, code="5", enhanced="5.1.3."),
+    _Row(_NOBODY_THERE, code="5", enhanced="5.1.6."),
+    _Row(_NOBODY_THERE, code="5", enhanced="5.1.10."),  # M: recipient not found
+    _Row(_NOBODY_THERE, code="5", enhanced="5.2.", phases="rcpt|end of data"),
+    # Size and content.
+    _Row(_TOO_BIG, code="5", enhanced="5.3.4."),
+    _Row(_TOO_BIG, code="5", enhanced="5.2.3."),
+    _Row(_TOO_BIG, code="552", phases="mail"),  # R 1870
+    _Row(_TOO_BIG, code="557", provider="aliyun"),  # D
+    _Row(
+        _CONTENT, code="5", text=r"\bDT:SPM\b|mail content denied|suspected spam|spam message|virus|malware"
+    ),  # N, T
+)
+"""Only what the first digit would get wrong, or what deserves a hint."""
+
+_LAST_ON_CONNECTION = re.compile(
+    r"\bMI:DMC\b|\bRP:DRC\b|too many (?:messages|mails|e-mails|transactions)\b.*\b(?:connection|session)"
+    r"|(?:messages|mails) (?:per|in this|on this) (?:connection|session)|session limit|connection limit of messages",
+    re.IGNORECASE,
+)
+_WAIT = re.compile(
+    r"\b(?:in|after|for|wait|within)\s+(?:about\s+|at least\s+)?(\d{1,6})\s*(s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?)\b",
+    re.IGNORECASE,
+)
+_ID = (
+    re.compile(r"\bqueued\b.*?\bas\s+<?([^\s<>;,]{3,128})", re.IGNORECASE),  # P, N, Postmark, SendGrid
+    re.compile(r"\bid=<?([^\s<>;,]{3,128})", re.IGNORECASE),  # E
+    re.compile(r"\[InternalId=(\d+)", re.IGNORECASE),  # M
+    re.compile(r"(\S{6,128}) - gsmtp$"),  # G
+    re.compile(r"^([A-Za-z0-9._-]{6,64}) message accepted", re.IGNORECASE),  # sendmail, OpenSMTPD
+    re.compile(r"^ok:? ([0-9a-zA-Z]+(?:-[0-9a-zA-Z]+){2,})$", re.IGNORECASE),  # A
+    re.compile(r"^ok \d+ qp (\d+)", re.IGNORECASE),  # qmail
+)
+
+
+def classify(phase: str, reply: Reply, provider: str = "") -> Outcome:
+    """The outcome of a mail that got this refusal (4xx, 5xx) at this step.
+
+    Args:
+        phase: `mail`, `rcpt`, `data`, `content` or `end of data`.
+        reply: what the server said.
+        provider: the account's preset; empty for none.
+    """
+    meaning = _meaning(phase, reply, provider)
+    return Outcome(
+        verdict=meaning.verdict,
+        blame=meaning.blame,
+        advice=meaning.advice,
+        code=reply.code,
+        enhanced=reply.enhanced,
+        text=reply.text,
+        phase=phase,
+        wait=max(meaning.wait, asked_wait(reply.text)) if meaning.verdict is Verdict.DEFERRED else 0.0,
+        hint=meaning.hint,
+    )
+
+
+def accepted(reply: Reply) -> Outcome:
+    """The outcome of a mail whose end of data got a 2xx."""
+    text = reply.text
+    return Outcome(
+        verdict=Verdict.ACCEPTED,
+        code=reply.code,
+        enhanced=reply.enhanced,
+        text=text,
+        phase="end of data",
+        remote_id=remote_id(text),
+    )
+
+
+def remote_id(text: str) -> str:
+    """The id under which the server says that it keeps the message; empty if it tells none."""
+    for form in _ID:
+        if match := form.search(text):
+            return match[1].rstrip(".")
+    return ""
+
+
+def asked_wait(text: str) -> float:
+    """Seconds that the text asks us to wait, a day at most; 0 if it names no time."""
+    match = _WAIT.search(text)
+    if match is None:
+        return 0.0
+    return min(int(match[1]) * {"s": 1.0, "m": 60.0, "h": _HOUR}[match[2][0].lower()], _DAY)
+
+
+def last_on_connection(reply: Reply) -> bool:
+    """Whether the server only wants us to open another connection: it has had its number of messages on this one."""
+    return reply.kind in (4, 5) and _LAST_ON_CONNECTION.search(reply.text) is not None
+
+
+def _meaning(phase: str, reply: Reply, provider: str) -> Meaning:
+    code, enhanced, text = str(reply.code), reply.enhanced, reply.text
+    for row in _TABLE:
+        if row.fits(phase, code, enhanced, text, provider):
+            return row.meaning
+    return _by_digit(phase, code, enhanced)
+
+
+def _by_digit(phase: str, code: str, enhanced: str) -> Meaning:
+    """Q12: nothing is known of it but its digits."""
+    subject = enhanced[2:4]
+    if code == "421":
+        return Meaning()
+    if code[0] == "4":
+        if phase == "rcpt":
+            return Meaning() if subject == "3." else _GREYLISTED
+        if phase in _CONTENTS.split("|") and subject in ("1.", "2."):
+            return _THEIRS
+        if phase in _CONTENTS.split("|") and subject in ("6.", "7."):
+            return Meaning(blame=Blame.MESSAGE, wait=60.0)
+        return Meaning()
+    if code[0] == "5":
+        return _permanent(phase, subject, enhanced)
+    return Meaning()
+
+
+def _permanent(phase: str, subject: str, enhanced: str) -> Meaning:
+    if phase == "mail":
+        return _SENDER if subject == "7." or enhanced in ("5.1.7", "5.1.8") else Meaning()
+    if phase == "rcpt":
+        return _NOBODY_THERE
+    return _CONTENT

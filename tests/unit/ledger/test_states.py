@@ -1,0 +1,58 @@
+"""The table of states is the law: what it says, and that nothing else is possible."""
+
+from __future__ import annotations
+
+import pytest
+
+from mailmerge_cli.ledger.states import TRANSITIONS, Event, Illegal, after, event_of, origins, target
+from mailmerge_cli.model.delivery import State
+from mailmerge_cli.model.mail import Blame, Outcome, Verdict
+
+
+@pytest.mark.parametrize("event", Event)
+def test_an_event_leads_to_one_state_wherever_it_happens(event: Event) -> None:
+    """SQL writes one new state for an event, so an event must have one."""
+    assert {target(event)} == {TRANSITIONS[state][event] for state in origins(event)}
+
+
+@pytest.mark.parametrize("state", State)
+@pytest.mark.parametrize("event", Event)
+def test_what_the_table_does_not_hold_is_illegal(state: State, event: Event) -> None:
+    """An event that is not in the table raises and names event and state."""
+    if event in TRANSITIONS[state]:
+        assert after(state, event) is TRANSITIONS[state][event]
+    else:
+        with pytest.raises(Illegal, match=f"{event} .* {state}"):
+            after(state, event)
+
+
+def test_only_an_intent_leads_to_sending() -> None:
+    """Nobody is being sent to without a begin (law 2)."""
+    assert {
+        event for ways in TRANSITIONS.values() for event, end in ways.items() if end is State.SENDING
+    } == {Event.BEGIN}
+
+
+def test_sent_and_doubtful_are_left_by_a_persons_word_only() -> None:
+    """No plan, no retry and no program of ours makes a mail go twice (law 1)."""
+    assert set(TRANSITIONS[State.SENT]) == {Event.RESEND}
+    assert set(TRANSITIONS[State.IN_DOUBT]) == {Event.RESEND, Event.SENT}
+
+
+def test_begin_never_happens_to_what_is_sent_failed_or_in_doubt() -> None:
+    """Only what is due is begun."""
+    assert set(origins(Event.BEGIN)) == {State.PENDING, State.DEFERRED}
+
+
+def test_a_refusal_by_account_or_server_burns_no_row() -> None:
+    """Law 5: blame decides."""
+    assert event_of(Outcome(Verdict.REFUSED, Blame.TRANSPORT)) is Event.RELEASED
+    assert event_of(Outcome(Verdict.REFUSED, Blame.RECIPIENT)) is Event.REFUSED
+    assert event_of(Outcome(Verdict.REFUSED, Blame.MESSAGE)) is Event.REFUSED
+    assert event_of(Outcome(Verdict.DEFERRED, Blame.TRANSPORT)) is Event.DEFERRED
+
+
+@pytest.mark.parametrize("verdict", Verdict)
+def test_every_verdict_is_an_event_of_what_is_being_sent(verdict: Verdict) -> None:
+    """Whatever a transport says, the table knows what follows."""
+    assert event_of(Outcome(verdict)) in TRANSITIONS[State.SENDING]
