@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from datetime import UTC, datetime
 from typing import Protocol
+from zoneinfo import ZoneInfo
 
 
 class Clock(Protocol):
@@ -37,4 +37,11 @@ class SystemClock:
 
     async def sleep(self, seconds: float) -> None:
         """Wait in the event loop."""
+        import asyncio  # every command reads the clock, few wait
+
         await asyncio.sleep(seconds)
+
+
+def in_zone(moment: datetime, timezone: str) -> datetime:
+    """An aware moment as the clocks of that zone (an IANA name) show it; the machine's own zone if none is named."""
+    return moment.astimezone(ZoneInfo(timezone) if timezone else None)

@@ -98,7 +98,7 @@ def test_envelope_is_one_write() -> None:
     """`envelope`: MAIL, RCPT and DATA are one write; nothing stands behind a dot."""
     with ScriptedServer() as server:
         carry(server, RecordingFeed(mails(2)), pipelining="envelope")
-        assert b"RCPT TO:<p1@example.org>\r\nDATA\r\n" in server.received
+        assert [chunk.count(b"\r\n") for chunk in server.reads if chunk.startswith(b"MAIL")] == [3, 3]
         assert server.verbs() == ["EHLO", *["MAIL", "RCPT", "DATA"] * 2, "QUIT"]
         assert server.ahead == 0
 
@@ -110,7 +110,7 @@ def test_next_envelope_is_behind_the_dot(mode: str) -> None:
         carry(server, RecordingFeed(mails(3)), pipelining=mode)
         rest = ["RSET", "MAIL", "RCPT", "DATA"]
         assert server.verbs() == ["EHLO", *rest[1:], *rest, *rest, "QUIT"]
-        assert b"\r\n.\r\nRSET\r\nMAIL FROM:" in server.received
+        assert sum(b"\r\n.\r\nRSET\r\nMAIL FROM:" in chunk for chunk in server.reads) == 2
         assert server.ahead == 2
 
 
@@ -227,7 +227,7 @@ def test_several_recipients_pipeline_no_data(mode: str) -> None:
         feed = RecordingFeed([a_mail(1, people), a_mail(2, people), a_mail(3)], server=server)
         assert carry(server, feed, pipelining=mode) is None
         assert [mail.recipients for mail in server.accepted] == [people, people, ("p3@example.org",)]
-        assert b"<bcc@example.org>\r\nDATA" not in server.received
+        assert not [chunk for chunk in server.reads if b"<bcc@" in chunk and b"DATA" in chunk]
         assert server.violations == []
 
 
@@ -357,7 +357,7 @@ def test_P05_lost_before_the_content(mode: str, step: str, leave: object) -> Non
 def test_P05_lost_in_the_middle_of_a_big_content() -> None:
     """The connection breaks while the content is written and the dot is not: deferred, not in doubt."""
     with ScriptedServer({"CONTENT": Reset()}) as server:
-        feed = RecordingFeed([a_mail(1, body=b"x" * 70 + b"\r\n" + b"y" * 76 + b"\r\n" * 900_000)])
+        feed = RecordingFeed([a_mail(1, body=(b"y" * 76 + b"\r\n") * 100_000)])
         assert isinstance(carry(server, feed), Unreachable)
         assert (feed.outcomes[1].verdict, feed.outcomes[1].blame) == (V.DEFERRED, Blame.TRANSPORT)
 

@@ -145,7 +145,7 @@ class ScriptedServer:
         accepted, violations: see the module.
         connections, open_connections, peak_connections, auths, failed_auths, content_octets: counts.
         ahead: how often something stood behind a final dot already when the dot was read.
-        received: all octets, as they came (after TLS).
+        received, reads: all octets, and what each read gave (after TLS).
     """
 
     def __init__(
@@ -196,6 +196,7 @@ class ScriptedServer:
         self.content_octets = 0
         self.ahead = 0
         self.received = bytearray()
+        self.reads: list[bytes] = []
         self.errors: list[BaseException] = []
         self._seen: dict[str, int] = {}
         self._mails: list[float] = []
@@ -314,6 +315,7 @@ class ScriptedServer:
                 self.accepted.append(kept)
             elif isinstance(kept, bytes):
                 self.received += kept
+                self.reads.append(kept)
             else:
                 self.violations.append(kept)
             self._changed.notify_all()
@@ -446,7 +448,8 @@ class _Connection:
                     self.say(bytes([octet]))
                     self.server.sleep(rule.seconds)
                 return rule.say
-        self.leave(rule)
+            case _:
+                return self.leave(rule)
 
     def leave(self, rule: Close | Reset | Hang) -> NoReturn:
         self.say(rule.say)

@@ -6,9 +6,9 @@ Rule: `now` and `today` are the run's own, fixed when it is entered, so what was
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo
+from datetime import datetime, timedelta
 
+from mailmerge_cli.clock import in_zone
 from mailmerge_cli.model.cell import MomentCell
 
 BUILT_IN_NAMES = frozenset({"row", "today", "now", "month", "last_month", "campaign", "run"})
@@ -32,13 +32,3 @@ def constants(
     if run is not None:
         names["run"] = run
     return names
-
-
-def in_zone(moment: datetime, timezone: str) -> datetime:
-    """An aware moment as the clocks of that zone show it; the machine's own zone if none is named."""
-    return moment.astimezone(ZoneInfo(timezone) if timezone else None)
-
-
-def utc(moment: datetime) -> datetime:
-    """The same moment, told in UTC."""
-    return moment.astimezone(UTC)

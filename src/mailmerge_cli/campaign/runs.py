@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from mailmerge_cli.campaign.moment import constants, in_zone
+from mailmerge_cli.clock import in_zone
 from mailmerge_cli.errors import Problem, Refused
 from mailmerge_cli.model.campaign import Campaign, Unfinished
 from mailmerge_cli.model.delivery import Counts, Run
@@ -94,7 +94,9 @@ def other_unfinished(past: Past, campaign: Campaign, choice: Choice) -> list[Run
 def _by_rule(campaign: Campaign, now: datetime) -> str:
     if not campaign.run:
         return ""
-    from mailmerge_cli.render.phrase import Phrase  # Jinja2 costs a command like `status` a tenth of a second
+    # Jinja2 costs a command like `status` a tenth of a second.
+    from mailmerge_cli.campaign.moment import constants
+    from mailmerge_cli.render.phrase import Phrase
 
     names = constants(campaign.name, campaign.values, None, now, campaign.timezone)
     return Phrase(campaign.run, constants=names, what="run")()

@@ -22,7 +22,7 @@ from mailmerge_cli.campaign.runs import choose_run
 from mailmerge_cli.cli.place import Place
 from mailmerge_cli.cli.prepare import Inputs, open_inputs
 from mailmerge_cli.cli.screen import Screen
-from mailmerge_cli.cli.trial import OneMail
+from mailmerge_cli.cli.account_trial import OneMail
 from mailmerge_cli.errors import ExitCode, LedgerFault, MailmergeError, Refused, Stopped, UsageFault
 from mailmerge_cli.ledger.ledger import Ledger
 from mailmerge_cli.ledger.lock import is_held

@@ -47,7 +47,7 @@ def load_campaign(
     """
     folder, file = _find(path, options, cwd.absolute())
     settings = _read(file) if file is not None else {}
-    lay_over(settings, options, cwd)
+    lay_over(settings, options, cwd, folder)
     _set_values(settings.setdefault(REST, {}), options)
     top = settings.get("", {})
     _check_account(top.get("account", ""), typed=options.account is not None, file=file)
@@ -184,7 +184,7 @@ def _wrong_name(name: str) -> str:
 
 def _set_values(values: dict[str, Any], options: CampaignOptions) -> None:
     """`--set NAME=VALUE`: VALUE is a text, whatever it looks like."""
-    for typed in options.set_values:
+    for typed in options.set_:
         name, equals, value = typed.partition("=")
         name = name.strip()
         wrong = _wrong_name(name) if equals else "NAME=VALUE is expected"

@@ -20,7 +20,7 @@ class CampaignOptions:
     """The options of `send`, `check` and `preview` that have a key in campaign.toml; None or empty: not given.
 
     Lists (`attach`, `require`, `exclude`, `only_domain`, `rate`) add to the file's, the rest replaces it.
-    `set_values` are `NAME=VALUE` texts. Paths are as typed.
+    `set_` are `NAME=VALUE` texts. Paths are as typed.
     """
 
     recipients: str | None = None
@@ -39,7 +39,7 @@ class CampaignOptions:
     where: str | None = None
     exclude: tuple[str, ...] = ()
     only_domain: tuple[str, ...] = ()
-    set_values: tuple[str, ...] = ()
+    set_: tuple[str, ...] = ()
     rate: tuple[str, ...] = ()
     connections: int | None = None
     workers: str | None = None
@@ -49,31 +49,53 @@ class CampaignOptions:
     run: str | None = None
 
 
-def lay_over(settings: Settings, options: CampaignOptions, cwd: Path) -> None:
-    """Put what the options say into `settings`; UsageFault names the option that makes no sense."""
+def lay_over(settings: Settings, options: CampaignOptions, cwd: Path, folder: Path) -> None:
+    """Put what the options say into `settings`; UsageFault names the option that makes no sense.
+
+    Typed paths are relative to `cwd`. They become absolute, but an attachment becomes relative to the campaign's `folder`:
+    attachments are found inside that only.
+    """
     for key in CAMPAIGN_KEYS:
         if key.given:
             value = getattr(options, key.given)
             if value is not None and value not in ((), []):
-                _put(settings.setdefault(key.table, {}), key, _read(key, value, cwd))
-
-
-def absolute(path: str, cwd: Path) -> str:
-    """A typed path as an absolute text; `-`, standard input, and nothing stay. It may be a template, so no link is followed."""
-    return path if path in ("", "-") else os.path.normpath(cwd.absolute() / path)
+                read = _read(key, value)
+                if key.is_path:
+                    read = _placed(key, read, cwd.absolute(), folder)
+                _put(settings.setdefault(key.table, {}), key, read)
 
 
 def _put(table: dict[str, Any], key: Key, value: Any) -> None:
     table[key.attribute] = (*table.get(key.attribute, ()), *value) if key.kind.many else value
 
 
-def _read(key: Key, value: object, cwd: Path) -> Any:
+def _read(key: Key, value: object) -> Any:
     try:
-        read = key.kind.read(list(value) if isinstance(value, tuple) else value)
+        return key.kind.read(list(value) if isinstance(value, tuple) else value)
     except ValueError as error:
         raise UsageFault(sentence(f"{key.option}: {error}")) from None
-    if not key.is_path:
-        return read
-    return (
-        tuple(absolute(path, cwd) for path in read) if isinstance(read, tuple) else absolute(str(read), cwd)
-    )
+
+
+def _placed(key: Key, read: Any, cwd: Path, folder: Path) -> Any:
+    if key.name == "attachments":
+        return tuple(_inside(path, cwd, folder) for path in read)
+    return tuple(_absolute(path, cwd) for path in read) if isinstance(read, tuple) else _absolute(read, cwd)
+
+
+def _absolute(path: str, cwd: Path) -> str:
+    """A typed path as an absolute text; `-`, standard input, and nothing stay. It may be a template, so no link is followed."""
+    return path if path in ("", "-") else os.path.normpath(cwd / path)
+
+
+def _inside(path: str, cwd: Path, folder: Path) -> str:
+    """A typed attachment as a path relative to the campaign's folder; from the first template on it stays as it is.
+
+    One that is outside keeps its `..`, and is refused where attachments are read.
+    """
+    head, brace, rest = path.partition("{")
+    parent, name = os.path.split(head)
+    try:
+        place = os.path.relpath(os.path.realpath(cwd / parent), folder)
+    except ValueError:  # another drive
+        return os.path.normpath(cwd / path)
+    return ("" if place == os.curdir else f"{Path(place).as_posix()}/") + name + brace + rest

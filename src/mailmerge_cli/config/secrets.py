@@ -55,6 +55,7 @@ class SecretChain:
         self._prompt = prompt
         self._environ = os.environ if environ is None else environ
         self._secret: Secret | None = None
+        self._searched = False
         self._notes: list[str] = []
         self._lock = threading.Lock()
 
@@ -113,12 +114,16 @@ class SecretChain:
             return self._secret
 
     def _search(self) -> Secret | None:
+        """All ways but the prompt, once: ten connections must not wait ten times for a locked keyring."""
+        if self._searched:
+            return None
         self._notes.clear()
         for source, get in self._ways():
             secret = get()
             if secret:
                 self.source = source
                 return secret
+        self._searched = True
         return None
 
     def _ways(self) -> list[tuple[str, Callable[[], Secret | None]]]:
@@ -131,20 +136,14 @@ class SecretChain:
         folder = self._environ.get("CREDENTIALS_DIRECTORY", "")
         if account.in_file and folder:
             path = Path(folder) / account.name
-            ways.append(
-                ("$CREDENTIALS_DIRECTORY", lambda: _of_file(path, "$CREDENTIALS_DIRECTORY", optional=True))
-            )
-        if account.auth is Auth.XOAUTH2 and account.token_command:
-            ways.append(
-                ("token_command", lambda: _of_command(account.token_command, "token_command", account))
-            )
-        elif account.password_command:
-            ways.append(
-                (
-                    "password_command",
-                    lambda: _of_command(account.password_command, "password_command", account),
-                )
-            )
+            name = "$CREDENTIALS_DIRECTORY"
+            ways.append((name, partial(_of_file, path, name, optional=True)))
+        name = (
+            "token_command" if account.auth is Auth.XOAUTH2 and account.token_command else "password_command"
+        )
+        argv: tuple[str, ...] = getattr(account, name)
+        if argv:
+            ways.append((name, partial(_of_command, argv, name, account)))
         ways.append(("keyring", self._of_keyring))
         return ways
 
@@ -183,12 +182,10 @@ class SecretChain:
         text = f'There is no {secret_word(account)} for "{account.name}" ({_whom(account)}).'
         for note in self._notes:
             text += f" {note[:1].upper()}{note[1:]}"
-        keep = (
-            f"Type `mailmerge account login {account.name}` to keep it in the keyring. "
-            if account.in_file
-            else ""
-        )
-        return CredentialsFault(text, hint=keep + other_ways(account))
+        hint = other_ways(account)
+        if account.in_file:
+            hint = f"Type `mailmerge account login {account.name}` to keep it in the keyring. {hint}"
+        return CredentialsFault(text, hint=hint)
 
     def _renew(self) -> Secret:
         account = self.account

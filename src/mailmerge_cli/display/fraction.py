@@ -39,7 +39,7 @@ class FractionLook:
         self._head, self._whole, self._gap = _whole_part(tokens[:start])
 
     def show(self, number: Decimal, negative: bool) -> str:
-        """The nearest fraction whose denominator has as many figures as there are places."""
+        """The text for a number that is not below zero; with a minus if it was."""
         units = int(number) if self._whole else 0
         ratio = self._nearest(number - units)
         if self._whole and ratio[0] == ratio[1]:
@@ -56,8 +56,7 @@ class FractionLook:
     def _nearest(self, rest: Decimal) -> tuple[int, int]:
         if self._fixed:
             return int((rest * self._fixed).quantize(Decimal(1), ROUND_HALF_UP)), self._fixed
-        ratio = Fraction(rest).limit_denominator(10 ** len(self._denominator) - 1)
-        return ratio.numerator, ratio.denominator
+        return _convergent(Fraction(rest), 10 ** len(self._denominator) - 1)
 
     def _pair(self, above: int, below: int) -> str:
         figures = str(below)
@@ -68,6 +67,23 @@ class FractionLook:
         else:
             under = figures + decimals(self._denominator[-lack:] if lack > 0 else "", "0" * max(0, lack))
         return whole(self._numerator, str(above) if above else "0") + "/" + under
+
+
+def _convergent(value: Fraction, largest: int) -> tuple[int, int]:
+    """The last convergent of the continued fraction whose denominator is small enough.
+
+    Excel takes that one, though another fraction may lie nearer: π under `# ??/??` is 3 1/7, not 3 14/99.
+    """
+    above, below = (0, 1), (1, 0)
+    top, bottom = value.numerator, value.denominator
+    while bottom:
+        whole_part, rest = divmod(top, bottom)
+        above = above[1], whole_part * above[1] + above[0]
+        below = below[1], whole_part * below[1] + below[0]
+        if below[1] > largest:
+            return above[0], below[0]
+        top, bottom = bottom, rest
+    return above[1], below[1]
 
 
 def _slash(tokens: list[Token]) -> int | None:

@@ -52,7 +52,7 @@ def instant_of_serial(serial: float, digits: int, *, epoch1904: bool, timed: boo
     negative = days < 0
     if not span:
         days += _EPOCH_1904 if epoch1904 else 0
-        if days < 0 or days >= _LAST:
+        if negative or days >= _LAST:
             raise ValueError("no day of the sheet's calendar")
     if not timed:
         # A hair before midnight is midnight: sums of fractions of a day end there.

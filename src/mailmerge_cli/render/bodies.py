@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from html import escape
@@ -25,6 +26,7 @@ from mailmerge_cli.render.protect import Protected, flattened
 from mailmerge_cli.render.scope import Scope
 from mailmerge_cli.render.survey import Usage, refused, survey
 
+_EMPTY_LINES = re.compile(r"\n{3,}")
 _BORROWING = frozenset({"include", "import", "from", "extends"})
 
 
@@ -150,6 +152,7 @@ class BodyMaker:
             else self._html(source, usage, place)
         )
         html, text, once = made
+        text = _calm(text)
         html_part = BodyPart(html, origin, usage)
         if companion is None:
             return Bodies(BodyPart(text, origin, usage), html_part, usage, usage.files, once)
@@ -268,6 +271,16 @@ def _checked(match: Any, values: list[Any]) -> str:
 
 def _html_of(value: Any) -> str:
     return str(value.__html__()) if hasattr(value, "__html__") else escape(str(value))
+
+
+def _calm(fill: _Make) -> _Make:
+    """No more than one empty line in a row, where a branch of the template left nothing."""
+
+    def make(row: Row | None) -> str:
+        text = fill(row)
+        return _EMPTY_LINES.sub("\n\n", text) if "\n\n\n" in text else text
+
+    return make
 
 
 def _styling(fill: Callable[[Row | None], str]) -> _Make:

@@ -60,7 +60,9 @@ class FolderLoader(BaseLoader):
             raise TemplateNotFound(name, f"{name!r} cannot be read as UTF-8 text") from error
 
     def get_source(
-        self, environment: Any, template: str
+        self,
+        environment: Any,  # noqa: ARG002  Jinja's door has it
+        template: str,
     ) -> tuple[str, str | None, Callable[[], bool] | None]:
         """Jinja's door."""
         text = self.read(template)
@@ -73,16 +75,16 @@ class _Bounding(NodeTransformer):
     def __init__(self, outputs: Callable[[nodes.Expr], str] | None) -> None:
         self.outputs = outputs
 
-    def visit_For(self, node: nodes.For) -> nodes.For:
+    def visit_For(self, node: nodes.For) -> nodes.For:  # noqa: N802  Jinja's way
         self.generic_visit(node)
         node.iter = _filtered(node.iter, "_turns")
         return node
 
-    def visit_Concat(self, node: nodes.Concat) -> nodes.Expr:
+    def visit_Concat(self, node: nodes.Concat) -> nodes.Expr:  # noqa: N802  Jinja's way
         self.generic_visit(node)
         return _filtered(node, "_measured")
 
-    def visit_Output(self, node: nodes.Output) -> nodes.Output:
+    def visit_Output(self, node: nodes.Output) -> nodes.Output:  # noqa: N802  Jinja's way
         self.generic_visit(node)
         if self.outputs is not None:
             node.nodes = [
@@ -92,7 +94,7 @@ class _Bounding(NodeTransformer):
         return node
 
 
-def _filtered(node: nodes.Expr, name: str) -> nodes.Expr:
+def _filtered(node: nodes.Node, name: str) -> nodes.Expr:
     return nodes.Filter(node, name, [], [], None, None, lineno=node.lineno)
 
 
@@ -152,7 +154,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         bounds.checked_operands(operator, left, right)
         return super().call_binop(context, operator, left, right)
 
-    def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805  Jinja's way
+    def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805, PYI063  Jinja's way
         """A method or macro."""
         bounds.checked_call(__obj, (*args, *kwargs.values()))
         return super().call(__context, __obj, *args, **kwargs)

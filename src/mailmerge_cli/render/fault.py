@@ -15,10 +15,17 @@ class RowFault(Refused):
 
     def __init__(self, problems: tuple[Problem, ...], *, reason: str = "") -> None:
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-        super().__init__(problems[0].message + more, problems=problems, reason=reason)
+        super().__init__(told(problems[0]) + more, problems=problems, reason=reason)
 
     def __reduce__(self) -> tuple[object, ...]:
         return RowFault, (self.problems,), {"reason": self.reason}
+
+
+def told(problem: Problem) -> str:
+    """A problem as one sentence, for places that show no table: row, column or header, and what is wrong."""
+    row = f"row {problem.row}" if problem.row is not None else ""
+    place = ", ".join(part for part in (row, f"“{problem.column}”" if problem.column else "") if part)
+    return f"{place[:1].upper()}{place[1:]}: {problem.message}" if place else problem.message
 
 
 class Misuse(ValueError):
@@ -61,12 +68,9 @@ def row_problem(
     """
     column = _culprit(error, row, used)
     where = f"{place.file}:{line}" if line else str(place)
-    subject = f"column {column.title!r} " if column is not None else ""
+    header = f" (in {place.header})" if place.header and column is not None else ""
     shown = column.title if column is not None else (place.header or None)
-    told = place.header and f" (in {place.header})"
-    return Problem(
-        row.number, shown, place.kind, f"Row {row.number}: {subject}{_reason(error, row)}{told}; {where}"
-    )
+    return Problem(row.number, shown, place.kind, f"{_reason(error, row)}{header}; {where}")
 
 
 def failing_line(error: BaseException) -> int | None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
-from mailmerge_cli.address import AddressFault
+from mailmerge_cli.address import AddressFault, NoAddress
 from mailmerge_cli.errors import Problem
 from mailmerge_cli.model.table import Row
 from mailmerge_cli.render.attachment import AttachmentFault, find_file, load
@@ -103,19 +103,21 @@ class MailboxField:
         if not self.usage.varies:
             self.fixed = _fixed(lambda: self._piece.fill(None), place)
 
-    def fill(self, row: Row, faults: list[Problem]) -> tuple[Mailbox, ...]:
-        """The mailboxes for one row; what is wrong is added to `faults`."""
+    def fill(self, row: Row, faults: list[Problem], *, nobody: bool = False) -> tuple[Mailbox, ...]:
+        """The mailboxes for one row; what is wrong is added to `faults`. `nobody`: none at all is no fault."""
         if self.fixed is not None:
             return self.fixed
         try:
             return self._piece.fill(row)
         except AddressFault as error:
+            if nobody and isinstance(error, NoAddress):
+                return ()
             faults.append(
                 Problem(
                     row.number,
                     self.place.header,
                     "address",
-                    f"Row {row.number}: {self.place.header} {error}; {self.place}",
+                    f"{error}; {self.place}",
                 )
             )
         except Exception as error:  # noqa: BLE001  a template raises whatever it likes
@@ -154,7 +156,7 @@ class AttachmentField:
         try:
             return self._load(row)
         except AttachmentFault as error:
-            message = f"Row {row.number}: {error} ({self.place.header}); {self.place}"
+            message = f"{error}; {self.place}"
             faults.append(Problem(row.number, self.place.header, "attachment", message))
         except Exception as error:  # noqa: BLE001  a template raises whatever it likes
             used = {
@@ -207,8 +209,8 @@ def _fixed(make: Callable[[], T], place: Place) -> T:
         return make()
     except Exception as error:  # noqa: BLE001  a template raises whatever it likes
         sentence = (
-            f"{place} ({place.header}): {place.header} {error}"
-            if isinstance(error, (Misuse, AddressFault))
-            else f"{place} ({place.header}): {error}"
+            f"{place}: {place.header} {error}"
+            if isinstance(error, Misuse | AddressFault)
+            else f"{place}: {error}"
         )
         raise refused([Problem(None, place.header, place.kind, sentence)]) from None

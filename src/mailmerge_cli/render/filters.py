@@ -39,7 +39,7 @@ def number(value: Any, decimal: str = ".") -> Any:
         raise Misuse(f"cannot be read: | number takes decimal='.' or ',', not {decimal!r}")
     text = str(value).strip(" \t\r\n" + _SPACES)
     match = pattern.fullmatch(text.replace("−", "-"))
-    if not isinstance(value, str) or match is None:
+    if match is None or not isinstance(value, str):
         raise Misuse("is blank, not a number" if not text else "is not a number", value)
     sign, whole, mark, fraction = match.groups()
     digits = sign + (whole.replace(mark, "") if mark else whole)
@@ -64,7 +64,7 @@ def as_date(value: Any, code: str = "", order: str = "") -> Any:
     return MomentCell(moment, "yyyy-mm-dd" if moment.time() == time() else "yyyy-mm-dd hh:mm")
 
 
-def as_format(value: Any, code: str = "", *others: Any) -> str:
+def as_format(value: Any, code: object = "", *others: object) -> str:
     """The text that Excel shows for a number, date or text under a format code such as `#,##0.00`."""
     if not isinstance(code, str) or not code or others:
         raise Misuse(
@@ -124,8 +124,8 @@ def _read_moment(text: str, order: str) -> datetime | None:
     if clock and hours is None:
         return None
     try:
-        at = [int(part or 0) for part in hours.groups()] if hours else [0, 0, 0]
-        return datetime(int(year), int(month), int(day), *at)  # noqa: DTZ001  a cell has no zone
+        hour, minute, second = (int(part or 0) for part in hours.groups()) if hours else (0, 0, 0)
+        return datetime(int(year), int(month), int(day), hour, minute, second)  # noqa: DTZ001  a cell has no zone
     except ValueError:
         return None
 

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 
 from mailmerge_cli.errors import Problem, Refused
-from mailmerge_cli.render.fault import Place
+from mailmerge_cli.render.fault import Place, told
 
 KNOWN = (
     "From", "To", "Cc", "Bcc", "Reply-To", "Subject", "Importance", "Content-Type", "Attachment",
@@ -89,7 +89,7 @@ def read_template(text: str, file: str, ending: str = "") -> TemplateFile:
 
 def _sum(problems: list[Problem]) -> str:
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    return problems[0].message + more
+    return told(problems[0]) + more
 
 
 def _refuse_headless(lines: list[str], end: int, file: str) -> None:

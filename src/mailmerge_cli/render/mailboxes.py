@@ -14,7 +14,14 @@ from typing import Any
 from jinja2 import nodes, pass_context
 from jinja2.runtime import Context
 
-from mailmerge_cli.address import AddressFault, parse_address, parse_mailboxes, split_mailbox, split_mailboxes
+from mailmerge_cli.address import (
+    AddressFault,
+    NoAddress,
+    parse_address,
+    parse_mailboxes,
+    split_mailbox,
+    split_mailboxes,
+)
 from mailmerge_cli.model.table import Row
 from mailmerge_cli.render.environment import Sandbox, printed
 from mailmerge_cli.render.letter import Mailbox
@@ -49,7 +56,7 @@ class MailboxPiece:
         for part in split_mailboxes(text) if text.strip(" ,") else []:
             found += self._read(part.strip(), lambda text: _filled(text, slots))
         if self.single and len(found) != 1:
-            raise AddressFault("holds more than one address" if found else "is empty")
+            raise AddressFault("holds more than one address") if found else NoAddress("is empty")
         return tuple(found)
 
     def _read(self, part: str, filled: Callable[[str], str]) -> list[Mailbox]:

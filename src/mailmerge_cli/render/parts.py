@@ -163,12 +163,10 @@ class Parts:
             self._complain(post.name, sentence)
 
     def _read_attachments(self, template: TemplateFile) -> list[AttachmentField]:
-        made: list[AttachmentField | None] = []
-        for field in template.all("Attachment"):
-            made.append(self._attachment(field.value, place_of(field, self.file)))
-        for text in self._recipe.attachments:
-            made.append(self._attachment(text, Place("attachments", 0, "Attachment", kind="attachment")))
-        return [field for field in made if field is not None]
+        here = [(field.value, place_of(field, self.file)) for field in template.all("Attachment")]
+        listed = Place("attachments", 0, "Attachment", kind="attachment")
+        wanted = [*here, *((text, listed) for text in self._recipe.attachments)]
+        return [field for text, place in wanted if (field := self._attachment(text, place)) is not None]
 
     def _attachment(self, text: str, place: Place) -> AttachmentField | None:
         return self._attempt(lambda: AttachmentField(self._scope, text, place, self._recipe.folder))

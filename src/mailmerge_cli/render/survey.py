@@ -9,7 +9,7 @@ from jinja2 import TemplateNotFound, TemplateSyntaxError, meta, nodes
 
 from mailmerge_cli.errors import Problem, Refused
 from mailmerge_cli.render.environment import FolderLoader, Sandbox
-from mailmerge_cli.render.fault import Place
+from mailmerge_cli.render.fault import Place, told
 from mailmerge_cli.render.scope import Scope
 
 
@@ -91,8 +91,7 @@ class Usage:
     def complain(self, sentence: str, line: int, place: Place) -> None:
         """Note a problem of the template."""
         where = f"{place.file}:{line or place.line}" if (line or place.line) else place.file
-        header = f" ({place.header})" if place.header else ""
-        self.problems.append(Problem(None, place.header or None, place.kind, f"{where}{header}: {sentence}"))
+        self.problems.append(Problem(None, place.header or None, place.kind, f"{where}: {sentence}"))
 
     def _hint(self, name: str) -> str:
         near = self.scope.nearest(name)
@@ -156,8 +155,7 @@ def _trees(
     except TemplateSyntaxError as error:
         line = error.lineno if not place.header else place.line
         where = f"{place.file}:{line}" if line else place.file
-        header = f" ({place.header})" if place.header else ""
-        message = f"{where}{header}: {_syntax(environment, str(error.message))}"
+        message = f"{where}: {_syntax(environment, str(error.message))}"
         raise refused([Problem(None, place.header or None, place.kind, message)]) from None
     yield tree, place
     for name in meta.find_referenced_templates(tree):
@@ -202,4 +200,4 @@ def refused(problems: Iterable[Problem]) -> Refused:
     """The error for faults of a template."""
     found = tuple(problems)
     more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
-    return Refused(found[0].message + more, problems=found)
+    return Refused(told(found[0]) + more, problems=found)

@@ -167,13 +167,26 @@ class Template:
                 attachments,
             )
         except UnicodeEncodeError:
-            message = f"Row {row.number}: a cell holds half of a surrogate pair, which cannot be written; {self.file}"
+            message = f"a cell holds half of a surrogate pair, which cannot be written; {self.file}"
             raise RowFault((Problem(row.number, None, "template", message),)) from None
         size += sum(len(image.entity) for image in self._images)
         return Letter(
             row.number, recipient.key, to, cc, bcc, reply_to, subject, headers, text, html,
             self._images, attachments, envelope, digest, size,
         )  # fmt: skip
+
+    def addressee(self, row: Row) -> tuple[str, str]:
+        """Whom the template's own To names for a row: name and address; both empty where it names nobody.
+
+        Raises:
+            RowFault: To cannot be filled in, or is not one address.
+        """
+        assert self._parts.to is not None, "the address column counts where the template has no To"
+        faults: list[Problem] = []
+        found = self._parts.to.fill(row, faults, nobody=True)
+        if faults:
+            raise RowFault(tuple(faults))
+        return (found[0][0], found[0][1].spec) if found else ("", "")
 
     def _addressee(self, row: Row, recipient: Recipient, faults: list[Problem]) -> Mailbox:
         """The one person in To, who is the one of the envelope (A18)."""
@@ -188,15 +201,13 @@ class Template:
             column = (
                 recipe.columns[index].title if index is not None and index < len(recipe.columns) else "To"
             )
-            faults.append(
-                Problem(row.number, column, "address", f"Row {row.number}: column {column!r} {error}")
-            )
+            faults.append(Problem(row.number, column, "address", str(error)))
             return _NOBODY
         found = to.fill(row, faults)
         if not found:
             return _NOBODY
         if found[0][1].folded != address.folded:
-            sentence = f"Row {row.number}: To names another address than the address column; {to.place}"
+            sentence = f"names another address than the address column; {to.place}"
             faults.append(Problem(row.number, "To", "address", sentence))
         return found[0]
 
@@ -280,8 +291,7 @@ def _same_names(attachments: tuple[Attachment, ...], row: int | None) -> list[Pr
     if len(set(names)) == len(names):
         return []
     again = next(part.name for number, part in enumerate(attachments) if names[number] in names[:number])
-    where = f"Row {row}: " if row is not None else ""
-    sentence = f"{where}two attachments of one mail are called {again!r}; give one of them another name"
+    sentence = f"two attachments of one mail are called {again!r}; give one of them another name"
     return [Problem(row, "Attachment", "attachment", sentence)]
 
 
@@ -299,4 +309,4 @@ def _entity(part: Attachment, letter: Letter) -> bytes:
 
 
 def _changed(letter: Letter, sentence: str) -> Problem:
-    return Problem(letter.row, "Attachment", "changed", f"Row {letter.row}: {sentence}")
+    return Problem(letter.row, "Attachment", "changed", sentence)

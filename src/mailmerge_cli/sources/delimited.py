@@ -96,7 +96,16 @@ class DelimitedSource(TableFile):
         return tuple(notes)
 
     def _read(self, stream: BinaryIO) -> Iterator[Row]:
-        reader = self._reader(self._text(stream))
+        with self._text(stream) as text:
+            reader = self._reader(text)
+            try:
+                yield from self._records(reader)
+            except UnicodeDecodeError as fault:
+                # Every byte was decoded when the source was opened.
+                self._snapshot.verify()
+                raise Refused(f"{self._snapshot.path} cannot be decoded any more") from fault
+
+    def _records(self, reader: Reader) -> Iterator[Row]:
         width, clean, above = len(self.columns), self._proof.clean, self._above
         line = last_blank = above
         blank = trailing = 0
@@ -116,10 +125,6 @@ class DelimitedSource(TableFile):
         except csv.Error as fault:
             self._snapshot.verify()
             raise self._broken(line, reader.line_num + above, fault) from fault
-        except UnicodeDecodeError as fault:
-            # Every byte was decoded when the source was opened.
-            self._snapshot.verify()
-            raise Refused(f"{self._snapshot.path} cannot be decoded any more") from fault
         self.notes = self._opening_notes + self._skipped(blank - (trailing if last_blank == line else 0))
 
     def _skipped(self, blank: int) -> tuple[str, ...]:

@@ -60,15 +60,15 @@ class JsonLinesSource(TableFile):
     def _objects(self, stream: BinaryIO) -> Iterator[tuple[int, Pairs | None]]:
         """Line numbers and what stands there; None for a blank line."""
         stream.seek(self._skip)
-        lines = io.TextIOWrapper(stream, self._encoding, "strict", newline="\n")
-        for number in count(1):
-            line = lines.readline(_LONGEST_LINE)
-            if not line:
-                return
-            if len(line) == _LONGEST_LINE:
-                raise self._refusal(number, f"the line is longer than {_LONGEST_LINE:,} characters")
-            text = line.strip()
-            yield number, self._pairs(number, text) if text else None
+        with io.TextIOWrapper(stream, self._encoding, "strict", newline="\n") as lines:
+            for number in count(1):
+                line = lines.readline(_LONGEST_LINE)
+                if not line:
+                    return
+                if len(line) == _LONGEST_LINE:
+                    raise self._refusal(number, f"the line is longer than {_LONGEST_LINE:,} characters")
+                text = line.strip()
+                yield number, self._pairs(number, text) if text else None
 
     def _pairs(self, number: int, text: str) -> Pairs:
         try:

@@ -46,7 +46,7 @@ def own_files(kind: Kind, own: OwnList, folder: Path) -> dict[str, bytes]:
 
 
 def _campaign_text(kind: Kind, own: OwnList, folder: Path) -> str:
-    sections = (_head(kind), _recipients(own, folder), _message(kind, own), _sending())
+    sections = (_head(kind), _recipients(kind, own, folder), _message(kind, own), _sending())
     return "\n".join(line for section in sections for line in (*section, "")).rstrip("\n") + "\n"
 
 
@@ -75,7 +75,7 @@ def _head(kind: Kind) -> list[str]:
     return [*lines, "# For the next sending, write another word.", 'run = "first"']
 
 
-def _recipients(own: OwnList, folder: Path) -> list[str]:
+def _recipients(kind: Kind, own: OwnList, folder: Path) -> list[str]:
     guess = own.guess
     lines = ["[recipients]", f"file = {_toml(_template(_place(own.path, folder)))}"]
     if own.sheet:
@@ -94,6 +94,8 @@ def _recipients(own: OwnList, folder: Path) -> list[str]:
         "# The columns of the list, and what to write in the message for each:",
     ]
     lines += [_listed(column) for column in own.columns]
+    if kind is Kind.NEWSLETTER:
+        lines += ["", 'duplicates = "skip"             # two rows with one address get one mail']
     return [
         *lines,
         "",

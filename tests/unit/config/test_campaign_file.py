@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import fields
 from datetime import date, timedelta
@@ -149,7 +148,7 @@ def test_every_setting_of_the_model_has_a_key_and_every_key_a_setting() -> None:
 
 def test_every_option_has_a_key_and_stands_in_the_table() -> None:
     """No option of CampaignOptions lacks a key; `--set` is the table [values] itself."""
-    assert {field.name for field in fields(CampaignOptions)} - {"set_values"} == {
+    assert {field.name for field in fields(CampaignOptions)} - {"set_"} == {
         k.given for k in CAMPAIGN_KEYS if k.given
     }
     assert all(bool(key.option) == bool(key.given) for key in CAMPAIGN_KEYS)
@@ -211,7 +210,7 @@ def test_lists_of_options_add_to_the_file(tmp_path: Path) -> None:
     written(tmp_path, EXAMPLE)
     options = CampaignOptions(
         rate=("1/s",), exclude=("left.csv",), require=("name",), only_domain=("@example.com",), attach=("x.pdf",),
-        set_values=("company=Other = Co", "year=2026"),
+        set_=("company=Other = Co", "year=2026"),
     )  # fmt: skip
 
     campaign = load_campaign(tmp_path, options, tmp_path / "sub")
@@ -220,7 +219,7 @@ def test_lists_of_options_add_to_the_file(tmp_path: Path) -> None:
     assert campaign.recipients.exclude == ("unsubscribed.csv", str(tmp_path / "sub" / "left.csv"))
     assert campaign.recipients.required == ("net", "Staff no.", "name")
     assert campaign.sending.only_domains == ("example.org", "example.com")
-    assert campaign.message.attachments == ("slips/{{ staff_no }}.pdf", str(tmp_path / "sub" / "x.pdf"))
+    assert campaign.message.attachments == ("slips/{{ staff_no }}.pdf", "sub/x.pdf")
     assert campaign.values["company"] == "Other = Co"
     assert campaign.values["year"] == "2026"
 
@@ -236,6 +235,36 @@ def test_typed_paths_are_relative_to_the_current_folder_and_written_ones_to_the_
     assert typed.recipients.file == str(tmp_path.parent / "{{ month }}.csv")
     assert typed.message.file == "letter.md"
     assert piped.recipients.file == "-"
+
+
+@pytest.mark.parametrize(
+    ("cwd", "typed", "expected"),
+    [
+        ("c", "slips/{{ no }}.pdf", "slips/{{ no }}.pdf"),
+        (".", "c/slips/{{ no }}.pdf", "slips/{{ no }}.pdf"),
+        ("c/slips", "{{ no }}.pdf", "slips/{{ no }}.pdf"),
+        ("c/slips", "../a.pdf", "a.pdf"),
+        ("c", "slips/no-{{ a }}/{{ b }}.pdf", "slips/no-{{ a }}/{{ b }}.pdf"),
+        ("c", "{{ no }}.pdf", "{{ no }}.pdf"),
+        (".", "c/{{ no }}.pdf", "{{ no }}.pdf"),
+        (".", "out.pdf", "../out.pdf"),
+        ("link", "a.pdf", "a.pdf"),
+    ],
+)
+def test_typed_attachments_are_relative_to_the_campaign(
+    tmp_path: Path, cwd: str, typed: str, expected: str
+) -> None:
+    """Attachments are found inside the campaign's folder only, whatever folder the person stands in."""
+    (tmp_path / "c" / "slips").mkdir(parents=True)
+    (tmp_path / "link").symlink_to("c")
+    written(tmp_path / "c")
+
+    campaign = load_campaign(tmp_path / "c", CampaignOptions(attach=(typed,)), tmp_path / cwd)
+    absolute = load_campaign(
+        tmp_path / "c", CampaignOptions(attach=(str(tmp_path / cwd / typed),)), Path("/")
+    )
+
+    assert campaign.message.attachments == absolute.message.attachments == (expected,)
 
 
 def test_options_alone_are_enough(tmp_path: Path) -> None:
@@ -286,12 +315,16 @@ def test_a_named_place_that_is_missing_is_66_even_if_options_are_enough(tmp_path
         load_campaign(Path("payslps"), CampaignOptions(recipients="a.csv", message="b.md"), tmp_path)
 
 
-@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may read everything")
-def test_a_file_that_cannot_be_read_is_66(tmp_path: Path) -> None:
-    """No right to read is told as such."""
-    written(tmp_path).chmod(0)
+def test_a_file_that_cannot_be_read_is_66(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No right to read is told as such (root may read everything, so the refusal is played)."""
+    written(tmp_path)
 
-    with pytest.raises(FileMissing, match="cannot be read"):
+    def refused(self: Path) -> bytes:
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "read_bytes", refused)
+
+    with pytest.raises(FileMissing, match="cannot be read: Permission denied"):
         load_campaign(tmp_path, NOTHING, tmp_path)
 
 
@@ -311,9 +344,9 @@ def test_incomplete_campaigns_serve_commands_that_read_a_ledger(tmp_path: Path) 
         (CampaignOptions(duplicates="skipp"), '--duplicates: .*did you mean "skip"'),
         (CampaignOptions(workers="0"), "--workers: a whole number"),
         (CampaignOptions(connections=0), "--connections: a whole number"),
-        (CampaignOptions(set_values=("company",)), "--set company: NAME=VALUE"),
-        (CampaignOptions(set_values=("a b=1",)), "--set a b: a name of letters"),
-        (CampaignOptions(set_values=("today=1",)), "--set today: templates have this name"),
+        (CampaignOptions(set_=("company",)), "--set company: NAME=VALUE"),
+        (CampaignOptions(set_=("a b=1",)), "--set a b: a name of letters"),
+        (CampaignOptions(set_=("today=1",)), "--set today: templates have this name"),
         (CampaignOptions(encoding="klingon"), "--encoding: 'klingon'"),
         (CampaignOptions(subject="a\nb"), "--subject: a text of one line"),
         (CampaignOptions(account="smtps://hr:hunter2@example.org"), "--account: a password"),

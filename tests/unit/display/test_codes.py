@@ -10,7 +10,16 @@ from mailmerge_cli.display.code import compile_code
 
 @pytest.mark.parametrize(
     ("number", "code"),
-    [(0, "General"), (2, "0.00"), (4, "#,##0.00"), (10, "0.00%"), (14, "m/d/yyyy"), (46, "[h]:mm:ss"), (49, "@"), (57, 'yyyy"年"m"月"')],
+    [
+        (0, "General"),
+        (2, "0.00"),
+        (4, "#,##0.00"),
+        (10, "0.00%"),
+        (14, "m/d/yyyy"),
+        (46, "[h]:mm:ss"),
+        (49, "@"),
+        (57, 'yyyy"年"m"月"'),
+    ],
 )
 def test_builtin_numbers(number, code):
     """A workbook names usual formats by number alone."""

@@ -46,7 +46,7 @@ def test_columns_are_named(tmp_path: Path, kind: Kind) -> None:
     """The guessed columns stand in campaign.toml by their titles; all columns in comments with their template names."""
     write_campaign(kind, tmp_path, own=own())
 
-    assert settings(tmp_path)["recipients"] | {"file": ""} == {
+    assert {key: value for key, value in settings(tmp_path)["recipients"].items() if key != "duplicates"} | {"file": ""} == {
         "file": "", "email": "Work e-mail", "name": "姓名", "key": "工号"
     }  # fmt: skip
     assert settings(tmp_path)["account"] == "outbox:outbox"
@@ -62,6 +62,14 @@ def test_columns_are_named(tmp_path: Path, kind: Kind) -> None:
     ):
         assert any(value in line and line.endswith(title) for line in comments)
     assert "# Address: one." in comments
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_a_household_gets_one_newsletter(tmp_path: Path, kind: Kind) -> None:
+    """Two rows with one address are no fault of a newsletter; of payslips and letters they are."""
+    write_campaign(kind, tmp_path, own=own())
+
+    assert (settings(tmp_path)["recipients"].get("duplicates") == "skip") == (kind is Kind.NEWSLETTER)
 
 
 @pytest.mark.parametrize("kind", Kind)

@@ -30,10 +30,11 @@ class Ahead(IntEnum):
 
 
 class Answer(NamedTuple):
-    """A reply and what it was to: `reset`, `mail`, `rcpt`, `data`."""
+    """A reply and what it was to: `reset`, `mail`, `rcpt` (then `recipient` counts, from 0), `data`."""
 
     phase: str
     reply: Reply
+    recipient: int = 0
 
 
 class Admission:
@@ -100,10 +101,13 @@ class Admission:
         if self._reset:
             phases = ("reset", *phases)
         await self._arrive(len(phases))
-        answers = []
-        for phase in phases:
+        answers: list[Answer] = []
+        first = phases.index("rcpt")
+        for place, phase in enumerate(phases):
+            if not wire.replies and decisive(answers) is not None:
+                break  # the rest will never come, and what came is enough to settle the mail
             self.phase = phase
-            answers.append(Answer(phase, wire.pick()))
+            answers.append(Answer(phase, wire.pick(), max(0, place - first)))
             if answers[-1].reply.code == 421:
                 return answers
         # A reply that cannot be, such as a 354 after a refused MAIL, answers something older.
@@ -113,13 +117,14 @@ class Admission:
 
     async def _step_by_step(self, mail: Mail) -> list[Answer]:
         """One command, one reply, up to the first that is refused."""
-        plan = [("reset", Step.RSET, commands.RSET)] if self._reset else []
-        plan.append(("mail", Step.MAIL, mail_line(mail, self._session.offers)))
-        plan += [("rcpt", Step.RCPT, commands.rcpt_to(address)) for address in mail.envelope.recipients]
-        plan.append(("data", Step.DATA, commands.DATA))
+        plan = [("reset", Step.RSET, commands.RSET, 0)] if self._reset else []
+        plan.append(("mail", Step.MAIL, mail_line(mail, self._session.offers), 0))
+        for count, address in enumerate(mail.envelope.recipients):
+            plan.append(("rcpt", Step.RCPT, commands.rcpt_to(address), count))
+        plan.append(("data", Step.DATA, commands.DATA, 0))
         answers = []
-        for phase, step, words in plan:
-            answers.append(await self._ask(phase, step, words))
+        for phase, step, words, recipient in plan:
+            answers.append((await self._ask(phase, step, words))._replace(recipient=recipient))
             if answers[-1].reply.kind != 2:
                 break
         return answers

@@ -14,6 +14,7 @@ able to stop it.
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from enum import IntEnum
 
 from mailmerge_cli.errors import Unreachable
@@ -178,7 +179,7 @@ class Carriage:
 
     async def _refused(self, mail: Mail, answer: Answer) -> None:
         """No content for this mail now; what the reply means for it, and for the connection."""
-        phase, reply = answer
+        phase, reply, recipient = answer
         if reply.kind in (2, 3):
             # P19 and its like: server and client are out of step.
             text = f"The server answered {reply} at {phase}."
@@ -191,6 +192,9 @@ class Carriage:
         if phase == "reset" or routine or last_on_connection(reply):
             # A limit of messages for a connection, mostly (P23): as if this mail had never been shown to it.
             outcome = Outcome(Verdict.RELEASED, code=reply.code, text=reply.text, phase=phase)
+        if phase == "rcpt" and len(mail.envelope.recipients) > 1:
+            refused = f"It was {mail.envelope.recipients[recipient]} that was refused; the mail went to none of its recipients."
+            outcome = replace(outcome, hint=f"{refused} {outcome.hint}".strip())
         await self._hold(mail, outcome)
         if self._talk.state is State.HOLLOW:
             # The recipient was refused, and DATA, written with it, got its 354 all the same.
@@ -228,9 +232,10 @@ class Carriage:
             words, more = self._admission.words_behind(follower)
             parts.append(words)
             asked += more
-        self._stage = Stage.WHOLE
+        before, self._stage = self._stage, Stage.WHOLE
         self._talk.ask(*asked)
-        self._wire.write(b"".join(parts))
+        if not self._wire.write(b"".join(parts)):
+            self._stage = before
 
     async def _take_ahead(self) -> None:
         """Take the next mail, if it is there and will go over this connection."""

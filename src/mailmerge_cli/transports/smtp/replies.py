@@ -219,8 +219,8 @@ _WAIT = re.compile(
     re.IGNORECASE,
 )
 _ID = (
-    re.compile(r"\bqueued\b.*?\bas\s+<?([^\s<>;,]{3,128})", re.IGNORECASE),  # P, N, Postmark, SendGrid
-    re.compile(r"\bid=<?([^\s<>;,]{3,128})", re.IGNORECASE),  # E
+    re.compile(r"\bqueued\b.*?\bas\s+<?([^\s<>;,]{1,128})", re.IGNORECASE),  # P, N, Postmark, SendGrid
+    re.compile(r"\bid=<?([^\s<>;,]{1,128})", re.IGNORECASE),  # E
     re.compile(r"\[InternalId=(\d+)", re.IGNORECASE),  # M
     re.compile(r"(\S{6,128}) - gsmtp$"),  # G
     re.compile(r"^([A-Za-z0-9._-]{6,64}) message accepted", re.IGNORECASE),  # sendmail, OpenSMTPD

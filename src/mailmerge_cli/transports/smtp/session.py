@@ -70,6 +70,9 @@ class Session:
                 await self.ask(Step.QUIT, QUIT, min(_QUIT_TIMEOUT, self._account.timeout))
         except Broken:
             pass
+        except BaseException:
+            wire.abort()
+            raise
         await wire.close()
 
 

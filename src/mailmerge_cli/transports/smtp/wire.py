@@ -118,11 +118,16 @@ class Wire(asyncio.Protocol):
 
     # What the session calls.
 
-    def write(self, chunk: bytes) -> None:
-        """Hand bytes to the kernel, encrypted if TLS is on. Writing to a lost connection is silent: reading tells."""
-        if self._transport is None or self.lost:
-            return
+    def write(self, chunk: bytes) -> bool:
+        """Hand bytes to the system, encrypted if TLS is on; what does not fit is buffered.
+
+        Returns:
+            False if for certain no octet of it has left: the connection was gone. True is no promise; reading tells.
+        """
+        if self._transport is None or self.lost or self._transport.is_closing():
+            return False
         self._transport.write(chunk if self._tls is None else self._tls.encrypt(chunk))
+        return not self._transport.is_closing()
 
     async def until(self, want: int, seconds: float = 0.0, patience: float = 0.0) -> None:
         """Wait until `want` replies are there, or until no more can come.
@@ -163,7 +168,12 @@ class Wire(asyncio.Protocol):
         return reply
 
     async def drained(self, *, to_the_last: bool = False) -> None:
-        """Wait until the write buffer is short again (or empty), or until writing has become pointless."""
+        """Wait until the write buffer is short again (or empty), or until writing has become pointless.
+
+        The loop gets its turn in any case: the server may have said something, or our last write may have failed, and
+        asyncio tells neither before.
+        """
+        await asyncio.sleep(0)
         if to_the_last and self._transport is not None:
             self._transport.set_write_buffer_limits(high=0)
         if self._paused:
