@@ -244,15 +244,16 @@ def test_problems_are_told_up_to_fifty() -> None:
 
 def test_L03_a_bug_shows_where_and_never_what() -> None:
     """Neither the sentence nor --debug repeats the text of a foreign exception: it may be a salary."""
+    salary = "12000" + ".50"
     for debug in (False, True):
         pair = Pair(debug=debug)
         try:
-            int("12000.50")
+            int(salary)
         except ValueError as error:
             pair.screen.bug(error)
         told = pair.texts[1]
         assert "ValueError in test_screen.py:" in told
-        assert "12000.50')" not in told
+        assert salary not in told
         assert ("in test_L03" in told) == debug
 
 
@@ -386,7 +387,15 @@ def test_O09_output_is_utf_8_whatever_the_locale(locale: dict[str, str]) -> None
         screen.warn("\\u738b\\u5c0f\\u660e \\udcff")
         screen.json({"name": "\\u738b\\u5c0f\\u660e \\udcff"})
     """
-    done = child(script, env={"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", **locale})
+    done = child(
+        script,
+        env={
+            "PYTHONUTF8": "0",
+            "PYTHONCOERCECLOCALE": "0",
+            "PYTHONPATH": os.pathsep.join(sys.path),
+            **locale,
+        },
+    )
 
     assert done.returncode == 0
     assert done.stdout.decode() == '{"name": "王小明 \\udcff"}\n'

@@ -124,6 +124,7 @@ class ScriptedTransport:
         self._script = script
         self._clock = clock
         self.carried: list[tuple[float, int]] = []
+        self.taken: list[float] = []
         self.connections = 0
 
     async def check(self) -> None:
@@ -132,6 +133,7 @@ class ScriptedTransport:
     async def carry(self, feed: Feed) -> None:
         self.connections += 1
         while (mail := await feed.take()) is not None:
+            self.taken.append(self._clock.monotonic())
             await feed.commit(None, mail)
             self.carried.append((self._clock.monotonic(), mail.delivery))
             await asyncio.sleep(0)

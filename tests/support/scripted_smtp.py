@@ -276,6 +276,7 @@ class ScriptedServer:
                 self.open_connections += 1
                 self.peak_connections = max(self.peak_connections, self.open_connections)
                 number = self.connections
+                self._changed.notify_all()
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._sockets.add(sock)
             self._start(self._serve, sock, number)

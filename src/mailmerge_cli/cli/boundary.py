@@ -9,25 +9,13 @@ import os
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 from mailmerge_cli.cli.screen import Screen
 from mailmerge_cli.errors import ExitCode, MailmergeError
 
-if TYPE_CHECKING:
-    from mailmerge_cli.cli.options import Everywhere
 
-
-def run_on_screen(everywhere: Everywhere, work: Callable[[Screen], int]) -> int:
+def run_on_screen(screen: Screen, work: Callable[[Screen], int]) -> int:
     """Do the work of one command; returns its exit code, and never raises."""
-    screen = Screen.standard(
-        json=everywhere.json,
-        quiet=everywhere.quiet,
-        verbose=everywhere.verbose,
-        debug=everywhere.debug,
-        plain=everywhere.plain,
-        no_input=everywhere.no_input,
-    )
     code = _guarded(screen, work)
     screen.close(code)
     _let_go_of_a_closed_pipe()

@@ -59,7 +59,6 @@ def confirm(screen: Screen, facts: Facts, now: datetime | None = None) -> Answer
         UsageFault: nobody is there to answer.
     """
     screen.must_ask()
-    screen.release()
     screen.say(panel_line(facts, now or datetime.now().astimezone()))
     for line in facts.extra:
         screen.say(line)

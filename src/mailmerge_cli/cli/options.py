@@ -11,6 +11,7 @@ from typing import Annotated, Any, get_type_hints
 import typer
 
 from mailmerge_cli.cli.boundary import run_on_screen
+from mailmerge_cli.cli.screen import Screen
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,17 @@ class Everywhere:
     log_file: Annotated[Path | None, typer.Option("--log-file", help="Append what happens to this file.")] = (
         None
     )
+
+    def screen(self) -> Screen:
+        """The screen that these options make of this process's streams."""
+        return Screen.standard(
+            json=self.json,
+            quiet=self.quiet,
+            verbose=self.verbose,
+            debug=self.debug,
+            plain=self.plain,
+            no_input=self.no_input,
+        )
 
 
 @dataclass(frozen=True)
@@ -207,7 +219,7 @@ def spread(command: Callable[..., int]) -> Callable[..., Any]:
             for name, kind in groups.items()
         }
         everywhere = grouped["everywhere"] if "everywhere" in hints else grouped.pop("everywhere")
-        return run_on_screen(everywhere, lambda screen: command(**words, **grouped, screen=screen))
+        return run_on_screen(everywhere.screen(), lambda screen: command(**words, **grouped, screen=screen))
 
     _take_signature(spread_out, command, hints, groups)
     return spread_out

@@ -109,9 +109,8 @@ class Progress:
             console=console, auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=False
         )
         self._live.start()
-        console.show_cursor(
-            True
-        )  # a process that has to leave at once must not leave a terminal without a cursor
+        # A process that has to leave at once must not leave a terminal without a cursor.
+        console.show_cursor(True)
         self._screen.attach(console)
         self._ticker = threading.Thread(target=self._tick, name="progress", daemon=True)
         self._ticker.start()

@@ -229,12 +229,16 @@ class Sending:
         """All limits hold together: the account's, the campaign's and the command line's."""
         return tuple(dict.fromkeys((*self._account.rates, *self._place.campaign.sending.rates)))
 
+    def _connections(self) -> int:
+        return self._place.campaign.sending.connections or self._account.connections
+
     def _sent(
         self, stack: ExitStack, ledger: Ledger, run: Run, preparation: Preparation, due: int
     ) -> Summary:
         results = ResultLog(self._results(run), run=run.label, zone=self._zone())
         trace = self._screen.trace if self._screen.debug else None
-        transport = open_transport(self._account, self._credentials, trace)
+        account = replace(self._account, connections=self._connections())
+        transport = open_transport(account, self._credentials, trace)
         with results.open():
             try:
                 asyncio.run(transport.check())
@@ -263,9 +267,7 @@ class Sending:
             stop_after=sending.stop_after,
             max_wait=self._wishes.max_wait,
             limit=self._wishes.limit,
-            connections=min(
-                sending.connections or self._account.connections, transport.limits.connections or 10_000
-            ),
+            connections=min(self._connections(), transport.limits.connections or self._connections()),
         )
         quota = None
         if any(rate.seconds >= _LONG for rate in rates):

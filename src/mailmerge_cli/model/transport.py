@@ -46,6 +46,7 @@ class Feed(Protocol):
 
         `settled` may be of a mail that was never begun (refused or deferred before its content): it is begun and
         settled together. A mail that was taken but never begun may be handed back with RELEASED: nothing is recorded.
+        A commit that is cancelled while it waits counts as made: what was handed over reaches the disk all the same.
         """
         ...
 

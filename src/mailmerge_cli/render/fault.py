@@ -95,14 +95,15 @@ def _culprit(error: Exception, row: Row, used: tuple[Column, ...]) -> Column | N
     if isinstance(error, Misuse) and error.value is not None:
         same = [column for column in used if row.cells[column.index] is error.value]
         # Equal short texts may be one object, so two columns may share it: then none is named.
-        return same[0] if len(same) == 1 else None
+        if len(same) == 1:
+            return same[0]
     if isinstance(error, CellFault):
         reason = str(error)
         for column in used:
             cell = row.cells[column.index]
             if isinstance(cell, FaultCell) and cell.reason == reason:
                 return column
-    return used[0] if len(used) == 1 and not isinstance(error, Misuse) else None
+    return used[0] if len(used) == 1 else None
 
 
 _KINDS: tuple[tuple[type[Exception], str], ...] = (

@@ -175,6 +175,9 @@ class _Nesting(HTMLParser):
         if tag not in {"br", "hr", "img"}:
             self.open.append(self.made)
 
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+
     def handle_endtag(self, tag: str) -> None:  # noqa: ARG002
         self.open.pop()
 

@@ -90,7 +90,8 @@ class Usage:
 
     def complain(self, sentence: str, line: int, place: Place) -> None:
         """Note a problem of the template."""
-        where = f"{place.file}:{line or place.line}" if (line or place.line) else place.file
+        line = place.line if place.header else line or place.line
+        where = f"{place.file}:{line}" if line else place.file
         self.problems.append(Problem(None, place.header or None, place.kind, f"{where}: {sentence}"))
 
     def _hint(self, name: str) -> str:

@@ -13,7 +13,7 @@ from urllib.parse import quote
 from mailmerge_cli.address import Address
 
 LINE = 78  # RFC 5322 §2.1.1
-_WALL = 990
+_WALL = 900  # with a header's name still below 998
 _CHARSET = "utf-8''"
 _WORD = 75 - len("=?utf-8?q?") - len("?=")  # RFC 2047 §2: 75 for the whole word
 _BYTES = _WORD // 4 * 3
@@ -72,11 +72,15 @@ def _folded_mailbox(text: str, used: int) -> str:
 
 
 def fold(line: str, used: int = 0) -> str:
-    """Line breaks before white space, so that lines stay within 78 where words allow it (RFC 5322 §2.2.3)."""
+    """Line breaks before white space, so that lines stay within 78 where words allow it (RFC 5322 §2.2.3).
+
+    A header's name keeps its first word, however long: a break there would be read as a blank at the value's beginning.
+    """
+    kept = 0 if used else 1
     folded: list[str] = []
     current = ""
-    for piece in re.findall(r" *[^ ]+", line):
-        if current and used + len(current) + len(piece) > LINE:
+    for number, piece in enumerate(re.findall(r" *[^ ]+", line)):
+        if number > kept and used + len(current) + len(piece) > LINE:
             folded.append(current)
             current, used = piece, 0
         else:

@@ -94,8 +94,8 @@ def _guessed(snapshot: Snapshot, sample: bytes) -> Proof:
 def _codec(name: str) -> str:
     """The codec that a person named. Refused if Python has none of that name, or it is none for text."""
     try:
-        # Other codecs than those for text (rot13, hex) refuse to decode bytes into a str.
-        b"".decode(name)
+        # Other codecs than those for text (rot13, hex) refuse to encode a str.
+        "a".encode(name)
         return codecs.lookup(name).name
     except (LookupError, ValueError):
         raise Refused(
@@ -111,7 +111,7 @@ def _same(said: str, marked: str) -> bool:
 def _wide(head: bytes) -> str:
     """UTF-16 without a mark: every other byte of Latin letters, digits and commas is zero."""
     even, odd = head[::2].count(0), head[1::2].count(0)
-    if even + odd < len(head) // 10 or len(head) < 4:
+    if not even + odd or (even + odd) * 10 < len(head):
         return ""
     if not even:
         return "utf-16-le"
@@ -178,7 +178,7 @@ def _around(snapshot: Snapshot, offset: int) -> bytes:
         start = max(0, offset - SAMPLE // 2)
         stream.seek(start)
         sample = stream.read(SAMPLE)
-    return sample[sample.find(b"\n") + 1 :] if start else sample
+    return sample[sample.find(b"\n", 0, SAMPLE // 4) + 1 :] if start else sample
 
 
 def _nearly_utf8(sample: bytes) -> bool:
@@ -209,7 +209,9 @@ def _guess(sample: bytes) -> str:
         return max(east, key=lambda name: _usual(telling, name))
     if not matches:
         return ""
-    return "cp1252" if _western(telling) else matches[0].encoding
+    if _western(telling):
+        return "cp1252"
+    return next((name for name in [match.encoding for match in matches] if name != "cp1252"), "")
 
 
 # Lead bytes of the characters that people use most, by the standards behind the encodings: GB 2312 and Big5 level 1,

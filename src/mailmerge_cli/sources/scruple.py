@@ -8,8 +8,12 @@ from collections.abc import Sequence
 from mailmerge_cli.errors import Problem
 from mailmerge_cli.model.table import Column
 
-FORBIDDEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
-"""Control characters but tab, line feed and carriage return; halves of a surrogate pair; what Unicode calls no character."""
+FORBIDDEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\uf8f0-\uf8f3\ufffd-\uffff]")
+"""Control characters but tab, line feed and carriage return; halves of a surrogate pair; what Unicode calls no character.
+
+Also what stands for bytes that were no character: U+FFFD, written by a program before us, and U+F8F0 to U+F8F3, which
+Python's codec cp932 gives for them.
+"""
 
 
 def forbidden_problems(

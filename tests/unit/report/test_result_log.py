@@ -129,7 +129,7 @@ def test_L04_kill_at_any_moment_leaves_whole_lines(tmp_path: Path, name: str) ->
         child = subprocess.Popen(
             [sys.executable, "-c", textwrap.dedent(script)],
             stdout=subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         )
         with child:
             assert child.stdout is not None
@@ -312,7 +312,7 @@ def test_K14_a_full_disk_in_mid_run_is_told_and_leaves_whole_lines(tmp_path: Pat
     """
     shown = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(script)],
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         capture_output=True,
         text=True,
         check=True,

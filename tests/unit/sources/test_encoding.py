@@ -143,7 +143,7 @@ def test_F02_wrong_word_of_the_person(tmp_path):
 def test_F02_guess_that_does_not_hold(tmp_path):
     """A guess is proved on the whole file."""
     content = (
-        JAPANESE.encode("cp932") + b"ok,ok@example.com,x,1\n" * 40_000 + b"\xff\xff\xff,x@example.com,x,1\n"
+        JAPANESE.encode("euc_jp") + b"ok,ok@example.com,x,1\n" * 40_000 + b"\xff\xff\xff,x@example.com,x,1\n"
     )
     with pytest.raises(Refused, match=r"line 40004: byte 0xFF"):
         open_source(written(tmp_path, content))
@@ -153,3 +153,17 @@ def test_F08_nul_in_utf8_is_no_utf16(tmp_path):
     """A NUL or two do not make UTF-16 of a file."""
     with open_source(written(tmp_path, b"a,b\n1,\x00\n" + b"x,y\n" * 50)) as source:
         assert [len(row.problems) for row in source.rows()][:2] == [1, 0]
+
+
+def test_F02_bytes_that_cp932_has_no_character_for(tmp_path):
+    """Python's cp932 makes private characters of them; such a row is invalid."""
+    content = JAPANESE.encode("cp932") + b"\xff\xff,x@example.com,x,1\n"
+    with open_source(written(tmp_path, content), encoding="cp932") as source:
+        assert [len(row.problems) for row in source.rows()] == [0, 0, 1]
+
+
+def test_F02_replacement_character(tmp_path):
+    """A U+FFFD says that a program before us lost a letter; such a row is invalid."""
+    with open_source(written(tmp_path, "a,b\n1,M\ufffdller\n".encode())) as source:
+        (row,) = source.rows()
+    assert "U+FFFD" in row.problems[0].message

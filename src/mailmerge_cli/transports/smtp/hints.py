@@ -38,7 +38,6 @@ _BY_PROVIDER = {
     "microsoft365": _BASIC_IS_OFF,
     "outlook": _BASIC_IS_OFF,
     "qq": _NETEASE_TENCENT,
-    "foxmail": _NETEASE_TENCENT,
     "163": _NETEASE_TENCENT,
     "126": _NETEASE_TENCENT,
     "yeah": _NETEASE_TENCENT,
@@ -76,4 +75,6 @@ def login_hint(provider: str, said: str, *, token: bool, account: str) -> str:
     for words, hint in _BY_TEXT:
         if re.search(words, said, re.IGNORECASE):
             return hint.replace("NAME", account)
-    return _BY_PROVIDER.get(provider, _ELSE).replace("NAME", account)
+    # `google-relay` is a `google`, `zoho-eu` a `zoho`.
+    known = (hint for name, hint in _BY_PROVIDER.items() if provider.startswith(name))
+    return next(known, _ELSE).replace("NAME", account)

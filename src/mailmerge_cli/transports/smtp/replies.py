@@ -13,7 +13,8 @@ D = Alibaba DirectMail, P = Postfix, E = Exim, R = RFC.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from mailmerge_cli.model.mail import Advice, Blame, Outcome, Verdict
 from mailmerge_cli.transports.smtp.reply import Reply
@@ -33,9 +34,11 @@ class Meaning:
     hint: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """One line of the table; what is empty fits everything. `code` and `enhanced` are beginnings."""
+class _Row(NamedTuple):
+    """One line of the table; what is empty fits everything.
+
+    `code` is a beginning; `enhanced` fits as a whole; `text` is searched for; `phases` and `provider` as they are (`aliyun` fits `aliyun-dm`).
+    """
 
     meaning: Meaning
     code: str = ""
@@ -43,19 +46,15 @@ class _Row:
     text: str = ""
     phases: str = ""
     provider: str = ""
-    words: re.Pattern[str] | None = field(default=None, init=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "words", re.compile(self.text, re.IGNORECASE) if self.text else None)
-
-    def fits(self, phase: str, code: str, enhanced: str, text: str, provider: str) -> bool:
+    def fits(self, phase: str, reply: Reply, text: str, provider: str) -> bool:
         """Whether this is what the server said."""
         return (
-            code.startswith(self.code)
-            and (not self.enhanced or (enhanced + ".").startswith(self.enhanced))
+            str(reply.code).startswith(self.code)
+            and (not self.enhanced or re.fullmatch(self.enhanced, reply.enhanced) is not None)
             and (not self.phases or phase in self.phases.split("|"))
-            and (not self.provider or provider.startswith(self.provider))
-            and (self.words is None or self.words.search(text) is not None)
+            and provider.startswith(self.provider)
+            and (not self.text or re.search(self.text, text, re.IGNORECASE) is not None)
         )
 
 
@@ -70,7 +69,7 @@ _SLOWER = Meaning(
     hint="The provider finds this too fast: set a lower rate for the account.",
 )
 _CROWDED = Meaning(advice=Advice.FEWER_CONNECTIONS, wait=30.0, hint="Set fewer connections for the account.")
-_REPUTATION = Meaning(
+_BLOCKED = Meaning(
     advice=Advice.STOP,
     hint="The provider has blocked this account or address for now; ask it before going on.",
 )
@@ -85,12 +84,16 @@ _SENDER = Meaning(
 _LOGIN = Meaning(
     advice=Advice.STOP_CREDENTIALS, hint="The server wants a login: set user and auth of the account."
 )
+_TLS_FIRST = Meaning(
+    advice=Advice.STOP_CONFIG, hint='The server wants encryption first: set security to "starttls" or "tls".'
+)
 _TOO_BIG = Meaning(
     Verdict.REFUSED,
     Blame.MESSAGE,
     hint="The message is larger than the server takes; send smaller attachments.",
 )
 _CONTENT = Meaning(Verdict.REFUSED, Blame.MESSAGE, hint="The server refused what the message says or holds.")
+_DISLIKED = Meaning(blame=Blame.MESSAGE, wait=60.0)
 _NOBODY_THERE = Meaning(Verdict.REFUSED, Blame.RECIPIENT)
 _GREYLISTED = Meaning(blame=Blame.RECIPIENT, wait=60.0)
 _THEIRS = Meaning(blame=Blame.RECIPIENT)
@@ -104,110 +107,105 @@ _RELAY = Meaning(
     hint="The server does not pass mail on to this address; if it says so of all, the login is missing or the server is the wrong one.",
 )
 
-_ENVELOPE = "mail|rcpt"
-_CONTENTS = "data|content|end of data"
+_WITH_CONTENT = "data|content|end of data"
 
 _TABLE = (
-    # Login lost, or never made.
+    # Login lost, or never made; encryption wanted.
+    _Row(_TLS_FIRST, text=r"\bSTARTTLS\b.*\bfirst|encryption (?:is )?required"),  # R 3207
     _Row(_LOGIN, code="530"),  # R 4954
     _Row(_LOGIN, code="535"),
-    _Row(_LOGIN, text=r"authentication (?:is )?required|must (?:be )?(?:authenticate|log ?in) first"),
-    # Quotas of a day: pause, whatever the digit says.
-    _Row(_QUOTA, code="5", enhanced="5.4.5."),  # G: daily user sending limit exceeded
+    _Row(
+        _LOGIN,
+        text=r"authentication (?:is )?required|must (?:be )?(?:authenticate|log ?in) first|client (?:was )?not authenticated",
+    ),  # M
+    # Quotas of a day or an hour: pause, whatever the first digit says.
+    _Row(
+        _QUOTA, code="5", enhanced=r"5\.4\.5|5\.1\.90"
+    ),  # G: daily user sending limit; M: daily limit of recipients
     _Row(_QUOTA, text=r"SubmissionQuotaExceeded|RecipientRateLimitExceeded"),  # M: 10,000 a day
+    _Row(_QUOTA, text=r"daily (?:\w+ ){0,3}(?:quota|limit)\b(?!.*mailbox)"),  # A, G
+    _Row(_QUOTA, text=r"\bMI:STC\b"),  # N: the sender's day is full
     _Row(
-        _QUOTA, text=r"daily (?:message|sending|user|mail|email|recipient)\w* ?(?:sending )?(?:quota|limit)"
-    ),  # A, G
-    _Row(
-        _HOURLY,
-        text=r"(?:hourly|per hour)\b.*\b(?:quota|limit|exceed)|(?:quota|limit|max\w*)\b.*\b(?:hourly|per hour)",
+        _QUOTA, text=r"^(?!.*mailbox).*\b(?:exceed\w*|reached|limit)\b.*\b(?:per day|a day|24.?h\w*|daily)\b"
     ),
-    _Row(
-        _QUOTA, text=r"\bMI:STC\b|\b(?:exceed\w*|reached|over)\b.*\b(?:daily|per day|24.?h)"
-    ),  # N: the sender's day is full
-    _Row(_QUOTA, text=r"(?:daily|per day|24.?h)\w*\b.*\b(?:exceed|limit|reached)"),
+    _Row(_HOURLY, text=r"^(?!.*mailbox).*\b(?:exceed\w*|reached|limit)\b.*\b(?:hourly|(?:per|an) hour)\b"),
+    _Row(_HOURLY, text=r"\bhourly (?:\w+ ){0,3}(?:quota|limit)\b"),
     _Row(_QUOTA, code="552", provider="aliyun", text=r"quota|limit"),  # D
-    # The provider does not want mail from this account or address at all for now.
-    _Row(_REPUTATION, enhanced="5.7.7"),  # M: 5.7.700-750 tenant thresholds, bad IP
-    _Row(_REPUTATION, text=r"bad outbound sender|\bAS\(?42\d\d\b"),  # M: 5.1.8, restricted user
-    _Row(_REPUTATION, code="5", text=r"\bS31[45]\d\b|\[?BL2\d\]?|\bHL:IPB\b"),  # M Outlook.com, Y, N
+    # The recipient is named, so it is not about us, whatever words follow.
+    _Row(_NOBODY_THERE, code="5", enhanced=r"5\.1\.(?:1|2|3|6|10)"),  # R; M 5.1.10
+    # The provider wants no mail at all from this account or address, for now.
+    _Row(_BLOCKED, enhanced=r"5\.7\.7\d\d"),  # M 5.7.700-750: thresholds of the tenant, bad address
+    _Row(_BLOCKED, text=r"bad outbound sender|\bAS\(?42\d\d\b"),  # M 5.1.8
+    _Row(_BLOCKED, code="5", text=r"\bS31[45]\d\b|\[BL2\d\]|\bHL:IPB\b"),  # M (Outlook.com), Y, N
     _Row(
-        _REPUTATION,
+        _BLOCKED,
         code="5",
-        text=r"unusual sending activity|sending (?:has been )?paused|account (?:\w+ )?suspended",
+        text=r"unusual sending activity|sending (?:\w+ )?paused|account (?:\w+ )?suspended",
     ),  # Zoho, A
     _Row(
-        _REPUTATION,
+        _BLOCKED,
         code="5",
-        text=r"client host (?:rejected|blocked)|blocked using|listed (?:in|on|at|by) |blacklist|blocklist",
+        text=r"client host\b.*\b(?:rejected|blocked)|blocked using|(?:ip|host|server)\b.*\b(?:black|block).?list",
     ),  # P
-    _Row(_OWN_MAILBOX, code="554", enhanced="5.2.2."),  # M; others say 552 5.2.2 of a recipient
-    # Sender not allowed; Postfix says so at RCPT, NetEase at the end of data.
-    _Row(_SENDER, code="5", enhanced="5.7.60."),  # M
+    _Row(
+        _OWN_MAILBOX, code="554", enhanced=r"5\.2\.2", phases=f"mail|{_WITH_CONTENT}"
+    ),  # M; of a recipient it is 552, at RCPT
+    # This login may not send as this sender; Postfix says so at RCPT, NetEase at the end of data.
+    _Row(_SENDER, code="5", enhanced=r"5\.7\.60"),  # M
     _Row(_SENDER, text=r"SendAsDenied|not allowed to send as|send.?as (?:denied|permission)"),  # M
     _Row(
         _SENDER,
         code="5",
         text=r"sender address rejected|not owned by user|sender (?:is )?not (?:allowed|authori[sz]ed)",
     ),  # P, Zoho
-    _Row(
-        _SENDER, code="5", text=r"mail ?from\b.*\b(?:must|same|equal)|must be (?:the )?same as auth"
-    ),  # T 501, D, N 553
+    _Row(_SENDER, code="5", text=r"mail ?from\b.*\b(?:must|same|equal)\b"),  # T 501, N 553, D
     _Row(
         _SENDER,
         code="5",
         text=r"\bDT:SUM\b|\bMI:SPB\b|from address is not one of your|address is not verified",
     ),  # N, iCloud, A
     _Row(_SENDER, code="436", provider="aliyun"),  # D
-    _Row(_SENDER, code="553", phases="mail"),
+    _Row(_SENDER, code="553", phases="mail"),  # R 5321
     # Connections.
-    _Row(_CROWDED, code="432"),  # M 4.3.2: concurrent connections
+    _Row(_CROWDED, code="432"),  # M 4.3.2
     _Row(
-        _CROWDED,
-        text=r"too many (?:concurrent |simultaneous )?(?:smtp )?(?:connections|sessions)|concurrent connections|\bHL:ICC\b",
-    ),
-    _Row(_CROWDED, text=r"connection frequency limited|connection (?:rate )?limit"),  # T, P
+        _CROWDED, text=r"too many (?:\w+ ){0,2}(?:connections|sessions)|concurrent connections|\bHL:ICC\b"
+    ),  # E, N
+    _Row(_CROWDED, text=r"connection (?:frequency|rate) limit"),  # T, P
     # Too fast.
     _Row(_SLOW, code="454", text=r"throttl|maximum sending rate"),  # A
     _Row(_SLOWER, text=r"\bMI:SFQ\b|\bHL:REP\b|frequency limited"),  # N: too many in 15 minutes; T
-    _Row(_SLOW, code="4", enhanced="4.7.28."),  # G: unusual rate of unsolicited mail
-    _Row(_SLOW, code="4", text=r"\bTSS\d\d\b|unexpected volume|\bS7[0-9]{2}\b|4\.7\.6\d\d"),  # Y, M
-    _Row(
-        _THEIRS_FULL, code="450", enhanced="4.2.1.", text=r"user you are trying to contact"
-    ),  # G: this recipient gets too much
-    _Row(_MANY, code="4", enhanced="4.5.3."),  # R 5321 §4.5.3.1.10
+    _Row(_SLOW, text=r"peak (?:smtp )?relay limit"),  # G
+    _Row(_SLOW, code="4", enhanced=r"4\.7\.(?:28|6\d\d)"),  # G: unusual rate; M (Outlook.com)
+    _Row(_SLOW, code="4", text=r"\bTSS\d\d\b|unexpected volume|\(S7\d\d\)"),  # Y, M
+    _Row(_THEIRS_FULL, code="450", enhanced=r"4\.2\.1", text=r"user you are trying to contact"),  # G
+    _Row(_MANY, code="4", enhanced=r"4\.5\.3"),  # R 5321 §4.5.3.1.10
     _Row(_MANY, code="452", text=r"too many recipients"),
     _Row(_MANY, code="556", provider="aliyun"),  # D
     _Row(
         _SLOW,
         code="4",
-        text=r"too (?:many|fast|quick\w*|much)|rate.?limit|(?:sending|message|mail) rate|throttl|slow(?:ing)? down",
+        text=r"too (?:many|fast|quick\w*|much)\b|rate.?limit|(?:sending|message|mail) rate|throttl|slow(?:ing)? down",
     ),
-    _Row(_SLOW, code="421", enhanced="4.7."),  # G, Y
+    _Row(_SLOW, code="421", enhanced=r"4\.7\.\d+"),  # G, Y
     # Recipients.
-    _Row(_GREYLISTED, code="4", text=r"gr[ae]y.?list"),
-    _Row(_THEIRS_FULL, code="4", enhanced="4.2.2."),
+    _Row(_GREYLISTED, code="4", text=r"gr[ae]y.?list"),  # R 6647
+    _Row(_THEIRS_FULL, code="4", enhanced=r"4\.2\.2"),
     _Row(
         _RELAY,
         code="5",
-        text=r"relay(?:ing)? (?:access )?(?:denied|not permitted|prohibited)|unable to relay|not permitted to relay",
-    ),
-    _Row(_NOBODY_THERE, code="5", enhanced="5.1.1."),
-    _Row(_NOBODY_THERE, code="5", enhanced="5.1.2."),
-    _Row(_NOBODY_THERE, code="5", enhanced="5.1.3."),
-    _Row(_NOBODY_THERE, code="5", enhanced="5.1.6."),
-    _Row(_NOBODY_THERE, code="5", enhanced="5.1.10."),  # M: recipient not found
-    _Row(_NOBODY_THERE, code="5", enhanced="5.2.", phases="rcpt|end of data"),
+        text=r"relay(?:ing)? (?:access )?(?:denied|not permitted|prohibited)|(?:unable|not permitted) to relay",
+    ),  # P, E, M
+    _Row(_NOBODY_THERE, code="5", enhanced=r"5\.2\.(?!3$)\d+", phases="rcpt|end of data"),
     # Size and content.
-    _Row(_TOO_BIG, code="5", enhanced="5.3.4."),
-    _Row(_TOO_BIG, code="5", enhanced="5.2.3."),
+    _Row(_TOO_BIG, code="5", enhanced=r"5\.3\.4|5\.2\.3"),
     _Row(_TOO_BIG, code="552", phases="mail"),  # R 1870
     _Row(_TOO_BIG, code="557", provider="aliyun"),  # D
     _Row(
         _CONTENT, code="5", text=r"\bDT:SPM\b|mail content denied|suspected spam|spam message|virus|malware"
     ),  # N, T
 )
-"""Only what the first digit would get wrong, or what deserves a hint."""
+"""Only what the first digit would get wrong, and what deserves a hint."""
 
 _LAST_ON_CONNECTION = re.compile(
     r"\bMI:DMC\b|\bRP:DRC\b|too many (?:messages|mails|e-mails|transactions)\b.*\b(?:connection|session)"
@@ -286,28 +284,26 @@ def last_on_connection(reply: Reply) -> bool:
 
 
 def _meaning(phase: str, reply: Reply, provider: str) -> Meaning:
-    code, enhanced, text = str(reply.code), reply.enhanced, reply.text
+    text = reply.text
     for row in _TABLE:
-        if row.fits(phase, code, enhanced, text, provider):
+        if row.fits(phase, reply, text, provider):
             return row.meaning
-    return _by_digit(phase, code, enhanced)
+    return _by_digit(phase, reply)
 
 
-def _by_digit(phase: str, code: str, enhanced: str) -> Meaning:
-    """Q12: nothing is known of it but its digits."""
-    subject = enhanced[2:4]
-    if code == "421":
+def _by_digit(phase: str, reply: Reply) -> Meaning:
+    """Q12: nothing is known of it but its digits. The second number of an enhanced code is its subject (RFC 3463 §3)."""
+    subject = reply.enhanced[2:4]
+    if reply.kind == 5:
+        return _permanent(phase, subject, reply.enhanced)
+    if reply.code == 421:
         return Meaning()
-    if code[0] == "4":
-        if phase == "rcpt":
-            return Meaning() if subject == "3." else _GREYLISTED
-        if phase in _CONTENTS.split("|") and subject in ("1.", "2."):
-            return _THEIRS
-        if phase in _CONTENTS.split("|") and subject in ("6.", "7."):
-            return Meaning(blame=Blame.MESSAGE, wait=60.0)
-        return Meaning()
-    if code[0] == "5":
-        return _permanent(phase, subject, enhanced)
+    if phase == "rcpt":
+        return Meaning() if subject == "3." else _GREYLISTED
+    if phase != "mail" and subject in ("1.", "2."):
+        return _THEIRS
+    if phase != "mail" and subject in ("6.", "7."):
+        return _DISLIKED
     return Meaning()
 
 

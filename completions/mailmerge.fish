@@ -1,0 +1,3 @@
+complete --command mailmerge --no-files --arguments "(env _MAILMERGE_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=get-args _TYPER_COMPLETE_ARGS=(commandline -cp) mailmerge)" --condition "env _MAILMERGE_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=is-args _TYPER_COMPLETE_ARGS=(commandline -cp) mailmerge"
+
+complete --command mailmerge-cli --no-files --arguments "(env _MAILMERGE_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=get-args _TYPER_COMPLETE_ARGS=(commandline -cp) mailmerge-cli)" --condition "env _MAILMERGE_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=is-args _TYPER_COMPLETE_ARGS=(commandline -cp) mailmerge-cli"
