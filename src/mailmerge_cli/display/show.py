@@ -67,6 +67,11 @@ def _show_moment(value: datetime | date | time, compiled: Code | None, epoch1904
             return _plain(value)
         return _show_number(serial_of(value, epoch1904=epoch1904), compiled, epoch1904)
     look = compiled.branches[0].look
+    if len(compiled.branches) > 1:
+        serial = serial_of(value, epoch1904=epoch1904)
+        look = compiled.branch(serial).look
+        if not isinstance(look, MomentLook):
+            return _show_number(serial, compiled, epoch1904)
     assert isinstance(look, MomentLook)
     return look.show(instant_of_moment(value, look.digits, epoch1904=epoch1904, timed=look.timed))
 

@@ -81,7 +81,8 @@ class DelimitedSource(TableFile):
         raise Refused(f"{self._snapshot.path} is empty: it has no header and no rows")
 
     def _reader(self, text: io.TextIOWrapper) -> Reader:
-        csv.field_size_limit(_FIELD_LIMIT)  # counts for the whole program, and is only ever raised
+        # It counts for the whole program, so it is only ever raised.
+        csv.field_size_limit(max(csv.field_size_limit(), _FIELD_LIMIT))
         return csv.reader(islice(text, self._above, None), delimiter=self._delimiter, strict=True)
 
     def _guesses(self) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import hashlib
+import re
 from dataclasses import dataclass
 
 from mailmerge_cli.errors import Problem, Refused
@@ -16,6 +17,7 @@ from mailmerge_cli.sources.snapshot import Snapshot
 
 SAMPLE = 1 << 18
 _CHUNK = 1 << 20
+_LONGEST_LINE = 4 << 20
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32-le"),  # before UTF-16, whose mark it begins with
@@ -139,6 +141,10 @@ def _proof(snapshot: Snapshot, encoding: str, skip: int, *, guessed: bool) -> Pr
                 ) from None
             clean = clean and not FORBIDDEN.search(text)
             place.pass_over(text)
+            if place.column > _LONGEST_LINE:
+                raise Refused(
+                    f"{snapshot.path}, line {place.line}: the line is longer than {_LONGEST_LINE:,} characters"
+                )
             if not chunk:
                 return Proof(encoding, skip, guessed, digest.digest(), clean)
 
@@ -207,6 +213,10 @@ def _guess(sample: bytes) -> str:
     west = [name for name in _WEST if name in names]
     if east and (not west or matches[0].encoding in _EAST):
         return max(east, key=lambda name: _usual(telling, name))
+    # A few short names are too little for statistics, and are told as Cyrillic or Greek.
+    plain = [name for name in _EAST if _plainly(telling, name)]
+    if plain and not (matches and _capitals(telling, matches[0].encoding)):
+        return max(plain, key=lambda name: _usual(telling, name))
     if not matches:
         return ""
     if _western(telling):
@@ -223,6 +233,8 @@ _EAST = {
     "euc_jp": (*range(0xA4, 0xA6), *range(0xB0, 0xD0)),
     "cp949": range(0xB0, 0xC9),
 }
+_HIGH = re.compile(rb"[\x80-\xff]+")
+_PLAIN = 0.9
 _WEST = ("cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1257")
 _WESTERN = frozenset("àáâãäåæçèéêëìíîïñòóôõöøùúûüýÿœšžßÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÕÖØÙÚÛÜÝŸŒŠŽ")
 
@@ -236,6 +248,20 @@ def _usual(sample: bytes, encoding: str) -> float:
             total += 1
             usual += len(form) == 2 and form[0] in _EAST[encoding]
     return usual / total if total else 0.0
+
+
+def _plainly(sample: bytes, encoding: str) -> bool:
+    """Whether bytes beyond ASCII come in pairs only, and nearly all of them make usual characters.
+
+    Lower-case letters of the one-byte encodings lie above these lead bytes, so words of theirs hardly ever look like this.
+    """
+    pairs = all(len(run) % 2 == 0 for run in _HIGH.findall(sample))
+    return pairs and _usual(sample, encoding) >= _PLAIN
+
+
+def _capitals(sample: bytes, encoding: str) -> bool:
+    """Whether every run beyond ASCII is a word in capitals (`ИВАНОВ`): the one case that also looks like pairs."""
+    return all(run.decode(encoding, "replace").isupper() for run in _HIGH.findall(sample))
 
 
 def _western(sample: bytes) -> bool:

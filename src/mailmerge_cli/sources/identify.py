@@ -9,6 +9,9 @@ from typing import BinaryIO
 HEAD = 4096
 """So many bytes of the beginning are enough."""
 
+LARGEST_DIRECTORY = 4 << 20
+"""Bytes of a zip archive's directory; a workbook's part takes about a hundred."""
+
 
 class Content(StrEnum):
     """What a file can be, for the purposes of this room."""
@@ -73,7 +76,23 @@ def _ole(start: bytes) -> str:
     return f"an old Office document, or one protected by a password; {_SAVE_AS}"
 
 
+def directory_size(stream: BinaryIO) -> int:
+    """Bytes that a zip archive's directory takes, as the archive says (APPNOTE §4.3.16); 0 if it says nothing.
+
+    All of it is read before the first part, so it is looked at before.
+    """
+    stream.seek(0, 2)
+    end = stream.tell()
+    stream.seek(max(0, end - 22 - 0xFFFF))
+    tail = stream.read()
+    at = tail.rfind(b"PK\x05\x06")
+    stream.seek(0)
+    return int.from_bytes(tail[at + 12 : at + 16], "little") if at >= 0 else 0
+
+
 def _zip(stream: BinaryIO) -> tuple[Content, str]:
+    if directory_size(stream) > LARGEST_DIRECTORY:
+        return Content.OTHER, "an archive of too many parts"
     try:
         with zipfile.ZipFile(stream) as archive:
             names = {name.replace("\\", "/").lower() for name in archive.namelist()[:10_000]}

@@ -256,3 +256,18 @@ def test_fingerprint_depends_on_the_choices(tmp_path):
     one = opened(tmp_path, "a;b,c\n1;2,3\n", delimiter=",").fingerprint
     other = opened(tmp_path, "a;b,c\n1;2,3\n", delimiter=";").fingerprint
     assert one != other
+
+
+def test_F09_line_without_end(tmp_path):
+    """A file without line ends is refused before it fills the memory."""
+    assert "longer than" in str(refusal(tmp_path, "a,b\n" + "x" * (6 << 20)))
+
+
+def test_F04_a_long_cell_does_not_keep_the_search_busy(tmp_path):
+    """The look for swallowed rows takes bounded time."""
+    import time
+
+    before = time.process_time()
+    with opened(tmp_path, 'a,b\n"x\n' + "y" * 120_000 + '",1\n"x\n' + "y@" * 60_000 + '",1\n') as source:
+        assert len(list(source.rows())) == 2
+    assert time.process_time() - before < 5

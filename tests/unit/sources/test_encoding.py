@@ -57,6 +57,19 @@ def test_F02_guessed_and_told(tmp_path, encoding, text):
     assert any("guess" in note for note in source.notes)
 
 
+def test_F02_two_chinese_names_are_enough(tmp_path):
+    """A list of few rows is not taken for Cyrillic."""
+    with open_source(written(tmp_path, "姓名,邮箱\n王芳,w@example.com\n".encode("gb18030"))) as source:
+        assert [column.title for column in source.columns] == ["姓名", "邮箱"]
+
+
+@pytest.mark.parametrize("text", ["ИМЯ;E\nИВАНОВ;i@example.com\n", "Имя;E\nИван;i@example.com\n"])
+def test_F02_few_cyrillic_names_are_not_taken_for_chinese(tmp_path, text):
+    """Capitals look like pairs of bytes; they are words all the same."""
+    with open_source(written(tmp_path, text.encode("cp1251"))) as source:
+        assert max(source.columns[0].title) < "\u3000"
+
+
 @pytest.mark.parametrize("text", [CHINESE, GERMAN, JAPANESE])
 @pytest.mark.parametrize(
     ("encoding", "mark"),

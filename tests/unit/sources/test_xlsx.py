@@ -84,10 +84,10 @@ def test_F13_values_and_looks(tmp_path, code, content, kind, look):
     cell = value(path)
     assert isinstance(cell, kind)
     assert str(cell) == look
-    if isinstance(content, datetime | str):
-        assert cell == content
-    elif isinstance(content, int | float):
+    if isinstance(content, float):
         assert cell == pytest.approx(content)
+    elif isinstance(content, int | datetime | str):
+        assert cell == content
 
 
 def test_F13_xlsxwriter_writes_the_same(tmp_path):
@@ -246,6 +246,22 @@ def test_F13_long_numbers_are_told(tmp_path):
         assert any("cell B2 holds a number of more than 15 figures" in note for note in source.notes)
 
 
+def test_F13_numbers_that_excel_abbreviates_are_told(tmp_path):
+    """Twelve figures without a format show as 1.23E+11, in Excel as in the mail; a note says so, once."""
+    path = by_hand(tmp_path, '<c r="B2"><v>123456789012</v></c>')
+    with open_source(path) as source:
+        (row,) = source.rows()
+        assert str(row.cells[1]) == "1.23457E+11"
+        assert [note for note in source.notes if "cell B2 shows its number as 1.23457E+11" in note] == list(
+            source.notes
+        )
+    with open_source(
+        by_hand(tmp_path, '<c r="B2" s="1"><v>123456789012</v></c>', styles=styles("0"))
+    ) as source:
+        list(source.rows())
+        assert source.notes == ()
+
+
 def test_F13_dates_of_the_machine_are_told(tmp_path):
     """Excel's short date looks different on every machine; a note says so."""
     path = tmp_path / "book.xlsx"
@@ -318,7 +334,7 @@ def hidden_book(tmp_path: Path) -> Path:
 
 def test_F15_hidden_rows_are_refused(tmp_path):
     """Nobody is mailed whom the person filtered out; hidden blank rows do not count."""
-    with pytest.raises(Refused, match=r"2 rows are hidden; the first is row 3") as caught:
+    with pytest.raises(Refused, match=r"2 hidden rows; the first is row 3") as caught:
         open_source(hidden_book(tmp_path))
     assert caught.value.problems[0].row == 3
     assert "skip" in caught.value.hint
@@ -329,11 +345,11 @@ def test_F15_hidden_rows_by_choice(tmp_path):
     path = hidden_book(tmp_path)
     with open_source(path, hidden="skip") as source:
         assert [row.number for row in source.rows()] == [2, 4, 6, 7]
-        assert source.notes == ("2 rows hidden will be skipped",)
+        assert source.notes == ("2 hidden rows will be skipped",)
         skipped = source.fingerprint
     with open_source(path, hidden="send") as source:
         assert [row.number for row in source.rows()] == [2, 3, 4, 5, 6, 7]
-        assert source.notes == ("2 rows hidden will be read like the others",)
+        assert source.notes == ("2 hidden rows will be read like the others",)
         assert source.fingerprint != skipped
 
 
@@ -345,7 +361,7 @@ def test_F15_filter(tmp_path):
     sheet.auto_filter.add_filter_column(1, ["1"])
     sheet.row_dimensions[3].hidden = True
     book.save(path)
-    with pytest.raises(Refused, match=r"1 row is hidden by a filter"):
+    with pytest.raises(Refused, match=r"1 hidden row \(by a filter\)"):
         open_source(path)
 
 

@@ -145,6 +145,7 @@ def test_F23_flipped_bytes(tmp_path):
     [
         ("xl/worksheets/sheet1.xml", "<worksheet><sheetData><row>", "no XML"),
         ("xl/worksheets/sheet1.xml", sheet_xml('<row r="1"><c t="s"><v>7</v></c></row>'), "cell A1 holds no value of its type"),
+        ("xl/worksheets/sheet1.xml", sheet_xml('<row r="1"><c t="s"><v>-1</v></c></row>'), "cell A1 holds no value of its type"),
         ("xl/worksheets/sheet1.xml", sheet_xml('<row r="1"><c><v>abc</v></c></row>'), "cell A1"),
         ("xl/worksheets/sheet1.xml", sheet_xml('<row r="1"><c><v>nan</v></c></row>'), "cell A1"),
         ("xl/worksheets/sheet1.xml", sheet_xml('<row r="1"><c><v>1e999</v></c></row>'), "cell A1"),
@@ -218,3 +219,41 @@ def test_F21_no_sheet_is_fetched_from_elsewhere(tmp_path):
     assert "missing" in refusal(
         write_package(tmp_path / "book.xlsx", SHEET, {"xl/_rels/workbook.xml.rels": up})
     )
+
+
+def noise(size: int) -> str:
+    """Text that cannot be packed to less than about three quarters of its length."""
+    import base64
+    import random
+
+    return base64.b64encode(random.Random(1).randbytes(size * 3 // 4)).decode()
+
+
+def test_F20_row_without_end(tmp_path):
+    """A cell, or an attribute, of many megabytes is refused before it fills the memory."""
+    text = noise(1 << 20) * 20
+    cell = sheet_xml(f'<row r="1"><c t="inlineStr"><is><t>{text}</t></is></c></row>')
+    assert "does not end" in refusal(write_package(tmp_path / "long.xlsx", cell))
+    strings = f"<sst><si><t>{text}</t></si></sst>"
+    assert "does not end" in refusal(
+        write_package(tmp_path / "text.xlsx", SHEET, {"xl/sharedStrings.xml": strings})
+    )
+
+
+def test_F20_row_marks_without_end(tmp_path):
+    """Markup that is made to keep a search busy does not."""
+    sheet = sheet_xml("<row " * 200_000 + 'hidden="1">')
+    with pytest.raises(Refused), little():
+        open_source(write_package(tmp_path / "busy.xlsx", sheet))
+
+
+@pytest.mark.parametrize("number", ["9" * 5000, "-1", "x", "٣"])
+def test_F23_numbers_that_are_none(tmp_path, number):
+    """Rows, columns and styles whose numbers are none end in a sentence, or are read as if they said nothing."""
+    sheet = sheet_xml(
+        f'<row r="{number}"><c s="{number}" t="str"><v>a</v></c></row>',
+        f'<cols><col min="{number}" max="{number}" hidden="1"/></cols>',
+    )
+    styles = f'<styleSheet><cellXfs><xf numFmtId="{number}"/></cellXfs></styleSheet>'
+    with open_source(write_package(tmp_path / "book.xlsx", sheet, {"xl/styles.xml": styles})) as source:
+        assert [column.title for column in source.columns] == ["a"]

@@ -11,12 +11,15 @@ from datetime import datetime, timedelta
 
 from mailmerge_cli.display import Measure, measures
 from mailmerge_cli.model.cell import Cell, FaultCell, MomentCell, RealCell, WholeCell
+from mailmerge_cli.sources.header import column_letter
 from mailmerge_cli.sources.scruple import FORBIDDEN
 from mailmerge_cli.sources.xlsx.strings import unescaped
 
 EXACT = 10**15
 """From here on a sheet's numbers have lost figures: Excel keeps fifteen."""
 
+Where = tuple[int, int]
+_SHOWN = 11  # figures that `General` shows
 _TRUTH = "BOOLEAN"
 _EPOCH = datetime(1899, 12, 30)  # noqa: DTZ001  a sheet has no zones
 _EPOCH_1904 = datetime(1904, 1, 1)  # noqa: DTZ001
@@ -29,6 +32,7 @@ class CellMaker:
 
     Attributes:
         long_number: reference of the first number with more figures than Excel keeps; empty for none.
+        wide_number: reference and look of the first number without a format that Excel abbreviates; None for none.
         suspect: a text was made that holds a character no mail may carry; the caller sets it back.
 
     Args:
@@ -42,6 +46,7 @@ class CellMaker:
         self, strings: list[str], codes: tuple[str, ...], epoch1904: bool, uncalculated: bool
     ) -> None:
         self.long_number = ""
+        self.wide_number: tuple[str, str] | None = None
         self.suspect = False
         self._strings = strings
         self._dirty = {at for at, text in enumerate(strings) if FORBIDDEN.search(text)}
@@ -51,7 +56,7 @@ class CellMaker:
         self._epoch1904 = epoch1904
         self._uncalculated = uncalculated
 
-    def make(self, kind: str, style: str, text: str | None, formula: bool, reference: str) -> Cell:
+    def make(self, kind: str, style: str, text: str | None, formula: bool, where: Where) -> Cell:
         """One cell.
 
         Args:
@@ -59,7 +64,7 @@ class CellMaker:
             style: its `s` attribute.
             text: what its value says; None if it has none.
             formula: it has one.
-            reference: `B7`, for messages.
+            where: its column from 0 and its row from 1.
 
         Raises:
             ValueError: what stands there is no value of that type.
@@ -68,33 +73,38 @@ class CellMaker:
             place = int(text)
             if place in self._dirty:
                 self.suspect = True
-            return self._strings[place] if place >= 0 else ""
+            if place < 0:
+                raise ValueError("texts are counted from 0")
+            return self._strings[place]
         if kind in {"str", "inlineStr"} and text is not None:
             return self._text(unescaped(text))
         if text is None or not text.strip():
-            return self._missing(reference) if formula else ""
+            return _missing(where) if formula else ""
         if kind == "n":
-            return self._number(text, style, formula, reference)
-        return self._other(kind, style, text, reference)
+            return self._number(text, style, formula, where)
+        return self._other(kind, style, text, where)
 
     def _text(self, text: str) -> str:
         if FORBIDDEN.search(text):
             self.suspect = True
         return text
 
-    def _number(self, text: str, style: str, formula: bool, reference: str) -> Cell:
+    def _number(self, text: str, style: str, formula: bool, where: Where) -> Cell:
         code, dated = self._formats.get(style, self._default)
         if dated:
             return self._moment(float(text), code)
         if text.isdecimal() and len(text) < 16:
             if formula and self._uncalculated and text == "0":
-                return self._missing(reference)
-            return WholeCell(int(text), code, self._epoch1904)
+                return _missing(where)
+            cell = WholeCell(int(text), code, self._epoch1904)
+            if len(text) > _SHOWN and code == "General" and not self.wide_number:
+                self.wide_number = (reference(*where), str(cell))
+            return cell
         number = float(text)
         if not math.isfinite(number):
             raise ValueError("not a finite number")
         if abs(number) >= EXACT and not self.long_number:
-            self.long_number = reference
+            self.long_number = reference(*where)
         if number.is_integer() and abs(number) < EXACT * 1000:
             return WholeCell(int(number), code, self._epoch1904)
         return RealCell(number, code, self._epoch1904)
@@ -110,12 +120,12 @@ class CellMaker:
         moment = epoch + timedelta(milliseconds=round(serial * _MILLISECONDS))
         return MomentCell(moment, code, self._epoch1904)
 
-    def _other(self, kind: str, style: str, text: str, reference: str) -> Cell:
+    def _other(self, kind: str, style: str, text: str, where: Where) -> Cell:
         match kind:
             case "b":
                 return WholeCell(text.strip() in {"1", "true"}, _TRUTH)
             case "e":
-                return FaultCell(f"cell {reference} holds the error {text[:20]}; mend the sheet")
+                return FaultCell(f"cell {reference(*where)} holds the error {text[:20]}; mend the sheet")
             case "d":
                 code, dated = self._formats.get(style, self._default)
                 moment = datetime.fromisoformat(text).replace(tzinfo=None)
@@ -123,7 +133,13 @@ class CellMaker:
             case _:
                 raise ValueError(f"no cell has the type {kind[:20]!r}")
 
-    def _missing(self, reference: str) -> FaultCell:
-        return FaultCell(
-            f"cell {reference}: its formula has no stored value; open the file in Excel and save it"
-        )
+
+def reference(place: int, row: int) -> str:
+    """What Excel calls a cell: `B7`."""
+    return f"{column_letter(place)}{row}"
+
+
+def _missing(where: Where) -> FaultCell:
+    return FaultCell(
+        f"cell {reference(*where)}: its formula has no stored value; open the file in Excel and save it"
+    )

@@ -14,10 +14,12 @@ from typing import BinaryIO
 from xml.parsers import expat
 
 from mailmerge_cli.errors import Refused
+from mailmerge_cli.sources.identify import LARGEST_DIRECTORY, directory_size
 
 CHUNK = 1 << 16
 LARGEST_SHEET = 2 << 30
 LARGEST_PART = 256 << 20
+_LARGEST_SMALL = 32 << 20  # workbook.xml and the relationships
 _MOST_PARTS = 20_000
 # Sheets of empty formatted rows come to 1 : 60; a bomb to 1 : 1000.
 _RATIO = 200
@@ -39,6 +41,8 @@ class Package:
 
     def __init__(self, stream: BinaryIO, name: str) -> None:
         self.name = name
+        if directory_size(stream) > LARGEST_DIRECTORY:
+            raise self.bomb("it has too many parts")
         try:
             self._archive = zipfile.ZipFile(stream)
         except (zipfile.BadZipFile, OSError, ValueError, EOFError, NotImplementedError) as fault:
@@ -76,13 +80,13 @@ class Package:
         except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, ValueError) as fault:
             raise self.damaged(f"its part {part} cannot be unpacked") from fault
 
-    def parse(self, part: str, start: Callable[[str, Attributes], None], largest: int = LARGEST_PART) -> None:
+    def parse(self, part: str, start: Callable[[str, Attributes], None]) -> None:
         """Tell `start` about each element of a part: its name without prefix, its attributes without prefixes."""
         parser = self.parser(part)
         parser.StartElementHandler = lambda name, attributes: start(
             local(name), {local(key): value for key, value in attributes.items()}
         )
-        for _ in self.feed(part, parser, largest):
+        for _ in self.feed(part, parser, _LARGEST_SMALL):
             pass
 
     def parser(self, part: str) -> expat.XMLParserType:

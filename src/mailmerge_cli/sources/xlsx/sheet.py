@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from mailmerge_cli.model.cell import Cell
-from mailmerge_cli.sources.header import column_letter
-from mailmerge_cli.sources.xlsx.cells import CellMaker
-from mailmerge_cli.sources.xlsx.package import LARGEST_SHEET, Attributes, Package, local
+from mailmerge_cli.sources.xlsx.cells import CellMaker, reference
+from mailmerge_cli.sources.xlsx.package import CHUNK, LARGEST_SHEET, Attributes, Package, local
 from mailmerge_cli.sources.xlsx.survey import column_index
 
 WIDEST = 16_384
 """Columns of a sheet (Excel's own limit)."""
 
+_LONGEST_ROW = (8 << 20) // CHUNK
 _TALLEST = 1_048_576
 _DIGITS = "0123456789"
 _TRUE = {"1", "true", "on"}
@@ -83,15 +83,21 @@ class SheetReader:
         parser.StartElementHandler = self._start
         parser.EndElementHandler = self._end
         parser.CharacterDataHandler = self._characters
+        last, chunks = 0, 0
         for _ in self._package.feed(self._part, parser, LARGEST_SHEET):
+            # A chunk's rows are few; one row of many chunks is an attack on the memory.
+            chunks = chunks + 1 if self._number == last else 0
+            if chunks > _LONGEST_ROW:
+                raise self._package.bomb(f"row {last} of its part {self._part} does not end")
+            last = self._number
             ready, self._ready = self._ready, []
             yield from ready
 
     def _start(self, name: str, attributes: Attributes) -> None:
         if name == "c":
-            reference = attributes.get("r")
-            if reference:
-                letters = reference.rstrip(_DIGITS)
+            said = attributes.get("r")
+            if said:
+                letters = said.rstrip(_DIGITS)
                 place = self._places.get(letters)
                 self._place = self._new_place(letters) if place is None else place
             else:
@@ -112,7 +118,7 @@ class SheetReader:
     def _start_row(self, attributes: Attributes) -> None:
         number = attributes.get("r")
         last = self._number
-        self._number = int(number) if number and number.isdecimal() else last + 1
+        self._number = int(number) if number and number.isdecimal() and len(number) < 9 else last + 1
         if not last < self._number <= _TALLEST:
             raise self._package.damaged(f"row {self._number} follows row {last}")
         self._hidden = attributes.get("hidden", "0") in _TRUE
@@ -128,7 +134,7 @@ class SheetReader:
                 self._phonetic += 1
             case "col":
                 if attributes.get("hidden", "0") in _TRUE:
-                    self.hidden_columns.append((int(attributes["min"]) - 1, int(attributes["max"]) - 1))
+                    self.hidden_columns.append((_place(attributes, "min"), _place(attributes, "max")))
             case _ if ":" in name and self._known(local(name)):
                 # A writer with prefixes: the same again without them.
                 self._start(local(name), attributes)
@@ -158,16 +164,13 @@ class SheetReader:
         """The cell at hand into the row."""
         place = self._place
         if place >= self._width:
-            self._reach = self._reach or f"{column_letter(place)}{self._number}"
+            self._reach = self._reach or reference(place, self._number)
             return
-        reference = ""
+        where = (place, self._number)
         try:
-            if self._kind != "s":
-                reference = f"{column_letter(place)}{self._number}"
-            cell = self._maker.make(self._kind, self._style, self._value, self._formula, reference)
+            cell = self._maker.make(self._kind, self._style, self._value, self._formula, where)
         except (ValueError, IndexError, OverflowError) as fault:
-            reference = f"{column_letter(place)}{self._number}"
-            raise self._package.damaged(f"cell {reference} holds no value of its type") from fault
+            raise self._package.damaged(f"cell {reference(*where)} holds no value of its type") from fault
         cells = self._cells
         if place == len(cells):
             cells.append(cell)
@@ -195,3 +198,9 @@ class SheetReader:
     @staticmethod
     def _known(name: str) -> bool:
         return name in {"c", "v", "row", "f", "is", "t", "rPh", "col"}
+
+
+def _place(attributes: Attributes, name: str) -> int:
+    """A column's place from 0, of an attribute that counts from 1; -1 if it says none."""
+    text = attributes.get(name, "")
+    return int(text) - 1 if text.isdecimal() and len(text) < 9 else -1

@@ -100,18 +100,18 @@ class WorkbookSource(TableFile):
         ]
         if not hidden:
             return ()
-        count = counted(len(hidden), "row", "rows")
-        why = " by a filter" if found.filtered else ""
+        count = counted(len(hidden), "hidden row", "hidden rows") + (
+            " (by a filter)" if found.filtered else ""
+        )
         match self._choices.hidden:
             case Hidden.SKIP:
-                return (f"{count} hidden{why} will be skipped",)
+                return (f"{count} will be skipped",)
             case Hidden.SEND:
-                return (f"{count} hidden{why} will be read like the others",)
-        first = f"the first is row {hidden[0]}"
+                return (f"{count} will be read like the others",)
         raise Refused(
-            f"{package.name}: {count} {'is' if len(hidden) == 1 else 'are'} hidden{why}; {first}",
+            f"{package.name}: the sheet has {count}; the first is row {hidden[0]}",
             hint='unhide or delete them, or say hidden = "skip" or "send"',
-            problems=(Problem(hidden[0], None, "hidden", f"{count} hidden{why}"),),
+            problems=(Problem(hidden[0], None, "hidden", f"the sheet has {count}"),),
         )
 
     def _read(self, stream: BinaryIO) -> Iterator[Row]:
@@ -131,7 +131,7 @@ class WorkbookSource(TableFile):
                 yield self._row(row, merged)
             elif row.beyond:
                 tally.meet_beyond(row)
-        self.notes = self._opening_notes + tally.notes(maker.long_number)
+        self.notes = self._opening_notes + tally.notes(maker)
 
     def _row(self, row: SheetRow, merged: MergedRows) -> Row:
         cells = row.cells
@@ -179,16 +179,20 @@ class _Tally:
         """A row that holds nothing but values right of the columns."""
         self._beyond = self._beyond or row.beyond
 
-    def notes(self, long_number: str) -> tuple[str, ...]:
+    def notes(self, maker: CellMaker) -> tuple[str, ...]:
         """All of it, in words."""
         notes = []
         if self.blank:
             notes.append(f"{counted(self.blank, 'blank row was', 'blank rows were')} skipped")
         if self._beyond:
             notes.append(f"cells right of the last column title are not read; the first is {self._beyond}")
-        if long_number:
+        if maker.long_number:
             notes.append(
-                f"cell {long_number} holds a number of more than 15 figures, and Excel has lost the rest; keep it as text"
+                f"cell {maker.long_number} holds a number of more than 15 figures, and Excel has lost the rest; keep it as text"
+            )
+        if maker.wide_number:
+            notes.append(
+                f"cell {maker.wide_number[0]} shows its number as {maker.wide_number[1]}; give the column the format 0"
             )
         if self._machine:
             notes.append(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 
-from mailmerge_cli.sources.xlsx.package import LARGEST_PART, Attributes, Package, local
+from mailmerge_cli.sources.xlsx.package import CHUNK, LARGEST_PART, Attributes, Package, local
 
+_LONGEST_TEXT = (8 << 20) // CHUNK
 _ESCAPE = re.compile(r"_x([0-9A-Fa-f]{4})_")
 
 
@@ -24,8 +25,12 @@ def read_strings(package: Package, part: str) -> list[str]:
         parser.StartElementHandler = reader.start
         parser.EndElementHandler = reader.end
         parser.CharacterDataHandler = reader.characters
+        count = chunks = 0
         for _ in package.feed(part, parser, LARGEST_PART):
-            pass
+            chunks = chunks + 1 if len(reader.strings) == count else 0
+            if chunks > _LONGEST_TEXT:
+                raise package.bomb(f"a text of its part {part} does not end")
+            count = len(reader.strings)
     return reader.strings
 
 

@@ -40,4 +40,4 @@ def read_codes(package: Package, part: str) -> tuple[str, ...]:
 
 
 def _number(text: str | None) -> int:
-    return int(text) if text and text.isdecimal() else 0
+    return int(text) if text and text.isdecimal() and len(text) < 10 else 0

@@ -13,9 +13,9 @@ from mailmerge_cli.errors import Refused
 from mailmerge_cli.sources.xlsx.package import LARGEST_SHEET, Package
 
 _MERGED = re.compile(
-    rb"<(?:\w+:)?mergeCell\s[^>]*?\bref\s*=\s*[\"']([A-Z]{1,3})(\d{1,7}):([A-Z]{1,3})(\d{1,7})[\"']"
+    rb"<(?:\w+:)?mergeCell\s[^<>]{0,500}?\bref\s*=\s*[\"']([A-Z]{1,3})(\d{1,7}):([A-Z]{1,3})(\d{1,7})[\"']"
 )
-_HIDDEN = re.compile(rb"<(?:\w+:)?row\s[^>]*?\bhidden\s*=\s*[\"'](?:1|true|on)[\"']")
+_HIDDEN = re.compile(rb"<(?:\w+:)?row\s[^<>]{0,500}?\bhidden\s*=\s*[\"'](?:1|true|on)[\"']")
 _MOST_RANGES = 100_000
 _OVERLAP = 4096
 
