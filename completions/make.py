@@ -3,6 +3,8 @@
 Both names of the program are completed, and both answer to one variable, because inside they are the same program.
 """
 
+# ruff: noqa: INP001  a script, not a package
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -12,7 +14,12 @@ from typer.completion import get_completion_script
 FOLDER = Path(__file__).parent
 NAMES = ("mailmerge", "mailmerge-cli")
 VARIABLE = "_MAILMERGE_COMPLETE"
-FILES = {"bash": "mailmerge.bash", "zsh": "_mailmerge", "fish": "mailmerge.fish", "powershell": "mailmerge.ps1"}
+FILES = {
+    "bash": "mailmerge.bash",
+    "zsh": "_mailmerge",
+    "fish": "mailmerge.fish",
+    "powershell": "mailmerge.ps1",
+}
 
 
 def script(shell: str) -> str:

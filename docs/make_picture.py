@@ -3,6 +3,8 @@
 Run it as `python docs/make_picture.py`. Nothing but the colours is added; fonts are the reader's own, nothing is fetched.
 """
 
+# ruff: noqa: INP001  a script, not a package
+
 from __future__ import annotations
 
 import io
@@ -18,7 +20,7 @@ from rich.console import Console
 from rich.text import Text
 
 PICTURE = Path(__file__).with_name("run.svg")
-_WIDTH = 92
+_WIDTH = 108
 _COMMAND = "mailmerge demo payslips"
 _STYLES = (
     (r"^\$ .*$", "bold"),
@@ -31,7 +33,12 @@ _STYLES = (
 def run() -> str:
     """What the demo says, in a folder of its own and without anybody's accounts."""
     with tempfile.TemporaryDirectory() as folder:
-        environ = {**os.environ, "MAILMERGE_HOME": str(Path(folder) / "home"), "COLUMNS": str(_WIDTH), "TZ": "UTC"}
+        environ = {
+            **os.environ,
+            "MAILMERGE_HOME": str(Path(folder) / "home"),
+            "COLUMNS": str(_WIDTH),
+            "TZ": "UTC",
+        }
         done = subprocess.run(
             [sys.executable, "-m", *_COMMAND.replace("mailmerge", "mailmerge_cli").split(), "--plain"],
             cwd=folder, env=environ, stdout=subprocess.PIPE, check=True, encoding="utf-8",

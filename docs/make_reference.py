@@ -3,6 +3,8 @@
 Run it as `python docs/make_reference.py`. With `--check` it writes nothing and says whether anything would change.
 """
 
+# ruff: noqa: INP001  a script, not a package
+
 from __future__ import annotations
 
 import argparse
@@ -17,7 +19,7 @@ from typing import Any, get_type_hints
 from typer.main import get_command
 
 from mailmerge_cli.cli.main import COMMANDS, build_app
-from mailmerge_cli.cli.options import Everywhere, Inputs, OnKeys, Where
+from mailmerge_cli.cli.options import Everywhere, Inputs, InputsOnKeys, OnKeys, Where
 from mailmerge_cli.config.keys import ACCOUNT_KEYS, CAMPAIGN_KEYS, Key
 from mailmerge_cli.config.providers import PROVIDERS, Provider
 from mailmerge_cli.errors import ExitCode
@@ -29,10 +31,11 @@ REFERENCE = Path(__file__).with_name("reference.md")
 PROGRAM = "mailmerge"
 
 GROUPS = (
-    (Inputs, "inputs", "[the options of a campaign](#options-of-a-campaign)"),
-    (Where, "where", "[which run is meant](#which-run-is-meant)"),
-    (OnKeys, "where", "[which run is meant](#which-run-is-meant)"),
-    (Everywhere, "everywhere", "[options of every command](#options-of-every-command)"),
+    (Inputs, "[the options of a campaign](#options-of-a-campaign)"),
+    (InputsOnKeys, "[the options of a campaign](#options-of-a-campaign)"),
+    (Where, "[which run is meant](#which-run-is-meant)"),
+    (OnKeys, "[which run is meant](#which-run-is-meant)"),
+    (Everywhere, "[options of every command](#options-of-every-command)"),
 )
 """Options that several commands share are told once; a command that has all of a group refers to it."""
 
@@ -51,7 +54,10 @@ CODES: dict[ExitCode, tuple[str, str]] = {
         "Refused before anything was sent: bad rows, template, attachments, changed inputs, another unfinished run.",
         "Mend it, or say what you mean (`--accept-new`, `--accept-changes`, `--new-run`).",
     ),
-    ExitCode.FILE_MISSING: ("A file that was named does not exist or cannot be read.", "Look at the name and its rights."),
+    ExitCode.FILE_MISSING: (
+        "A file that was named does not exist or cannot be read.",
+        "Look at the name and its rights.",
+    ),
     ExitCode.UNREACHABLE: ("The server cannot be reached or used; nothing was begun.", "Run it again later."),
     ExitCode.BUG: ("A bug in mailmerge.", "Run it again with `--debug` and report what it shows."),
     ExitCode.LEDGER: (
@@ -62,13 +68,22 @@ CODES: dict[ExitCode, tuple[str, str]] = {
         "Stopped early, rows are left; `reason` says why.",
         "Run the same command again, at `resume_at` if there is one.",
     ),
-    ExitCode.CREDENTIALS: ("Credentials are missing or were refused; all rows stay pending.", "`mailmerge account login NAME`."),
+    ExitCode.CREDENTIALS: (
+        "Credentials are missing or were refused; all rows stay pending.",
+        "`mailmerge account login NAME`.",
+    ),
     ExitCode.CONFIG: (
         "campaign.toml, accounts.toml, an unknown account, TLS, a sender that the server does not take from this login.",
         "Mend the setting; `mailmerge account test NAME` tries it.",
     ),
-    ExitCode.INTERRUPTED: ("Interrupted (Ctrl-C), or answered with `q`; what was in flight was settled first.", "Run the same command again."),
-    ExitCode.TERMINATED: ("Ended by SIGTERM; what was in flight was settled first.", "Run the same command again."),
+    ExitCode.INTERRUPTED: (
+        "Interrupted (Ctrl-C), or answered with `q`; what was in flight was settled first.",
+        "Run the same command again.",
+    ),
+    ExitCode.TERMINATED: (
+        "Ended by SIGTERM; what was in flight was settled first.",
+        "Run the same command again.",
+    ),
 }
 
 STATES: dict[State, str] = {
@@ -174,7 +189,14 @@ def _command(name: str, command: Any) -> list[str]:
     own, groups = _own(command.params)
     words = [_word(param) for param in command.params if param.param_type_name == "argument"]
     text = COMMANDS.get(name) or str(command.help)
-    lines = [f"### {name}", "", f"`{' '.join((PROGRAM, name, *words, '…'))}`", "", text.strip().splitlines()[0], ""]
+    lines = [
+        f"### {name}",
+        "",
+        f"`{' '.join((PROGRAM, name, *words, '…'))}`",
+        "",
+        text.strip().splitlines()[0],
+        "",
+    ]
     if own:
         lines += _table(("option", "value", "meaning"), [_option(param) for param in own])
     return [*lines, f"Also: {', '.join(groups)}.", ""]
@@ -184,18 +206,12 @@ def _own(params: Sequence[Any]) -> tuple[list[Any], list[str]]:
     """What a command has for itself, and where the rest is told."""
     left = {param.name: param for param in params}
     told: list[str] = []
-    for group, _, link in GROUPS:
+    for group, link in GROUPS:
         names = options_of(group)
-        if link not in told and set(names) <= set(left) and _same(group, names, left):
+        if link not in told and set(names) <= set(left):
             left = {name: param for name, param in left.items() if name not in names}
             told.append(link)
     return list(left.values()), told
-
-
-def _same(group: type, names: Iterable[str], params: dict[str, Any]) -> bool:
-    """Whether the parameters are the group's own, not others of the same name (`init --recipients`)."""
-    del group
-    return all(params[name].help for name in names)
 
 
 def _word(param: Any) -> str:
@@ -213,9 +229,20 @@ def _option(param: Any) -> tuple[str, str, str]:
 def _value(param: Any) -> str:
     if param.is_flag:
         return ""
-    words = {"str": "text", "path": "path", "int": "number", "int range": "number", "integer": "number", "text": "text"}
+    words = {
+        "str": "text",
+        "path": "path",
+        "int": "number",
+        "int range": "number",
+        "integer": "number",
+        "text": "text",
+    }
     told = param.metavar or words.get(param.type.name, param.type.name)
-    default = "" if param.default in (None, "", Path()) or callable(param.default) else f"; default `{param.default}`"
+    default = (
+        ""
+        if param.default in (None, "", Path()) or callable(param.default)
+        else f"; default `{param.default}`"
+    )
     return told.replace("|", " / ") + default
 
 
@@ -228,7 +255,7 @@ def _group(group: type) -> str:
     names = options_of(group)
     for _, command in commands():
         params = {param.name: param for param in command.params}
-        if set(names) <= set(params) and _same(group, names, params):
+        if set(names) <= set(params):
             rows = [_option(params[name]) for name in names]
             return "\n".join(_table(("option", "value", "meaning"), rows))
     raise LookupError(group.__name__)
@@ -244,7 +271,9 @@ def _keys(keys: Iterable[Key]) -> str:
 
 def _providers() -> str:
     rows = [_provider(provider) for provider in PROVIDERS]
-    return "\n".join(_table(("name", "who", "server", "limits that hold by default", "the secret is called"), rows))
+    return "\n".join(
+        _table(("name", "who", "server", "limits that hold by default", "the secret is called"), rows)
+    )
 
 
 def _provider(provider: Provider) -> tuple[str, ...]:
@@ -254,7 +283,9 @@ def _provider(provider: Provider) -> tuple[str, ...]:
 
 
 def _codes() -> str:
-    return "\n".join(_table(("code", "when", "what to do"), [(f"`{int(code)}`", *CODES[code]) for code in ExitCode]))
+    return "\n".join(
+        _table(("code", "when", "what to do"), [(f"`{int(code)}`", *CODES[code]) for code in ExitCode])
+    )
 
 
 def _states() -> str:
@@ -272,7 +303,9 @@ def _object() -> str:
 
 
 def _variables() -> str:
-    return "\n".join(_table(("variable", "meaning"), [(f"`{name}`", text) for name, text in VARIABLES.items()]))
+    return "\n".join(
+        _table(("variable", "meaning"), [(f"`{name}`", text) for name, text in VARIABLES.items()])
+    )
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
@@ -312,7 +345,9 @@ def made(text: str) -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     """Write reference.md anew, or with `--check` say whether that would change it."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if something would change")
+    parser.add_argument(
+        "--check", action="store_true", help="write nothing; exit 1 if something would change"
+    )
     check = parser.parse_args(argv).check
     old = REFERENCE.read_text(encoding="utf-8")
     new = made(old)

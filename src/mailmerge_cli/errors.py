@@ -64,19 +64,27 @@ class MailmergeError(Exception):
         hint: what to type or do next; empty where the message says it.
         reason: the `reason` of `--json`; empty for the class's own.
         problems: the single faults behind this error.
+        problems_total: how many there are where `problems` does not hold all; 0: as many as it holds.
     """
 
     exit_code: ExitCode = ExitCode.BUG
     default_reason: str = "failed"
 
     def __init__(
-        self, message: str, *, hint: str = "", reason: str = "", problems: tuple[Problem, ...] = ()
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        reason: str = "",
+        problems: tuple[Problem, ...] = (),
+        problems_total: int = 0,
     ) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
         self.reason = reason or self.default_reason
         self.problems = problems
+        self.problems_total = max(problems_total, len(problems))
 
 
 class Refused(MailmergeError):

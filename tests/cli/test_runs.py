@@ -34,7 +34,9 @@ class Trial:
     def __init__(self, folder: Path, server: ScriptedServer) -> None:
         self.folder, self.server = folder, server
 
-    def write(self, rows: list[str], *, top: str = "", recipients: str = "", sending: str = "", message: str = "") -> None:
+    def write(
+        self, rows: list[str], *, top: str = "", recipients: str = "", sending: str = "", message: str = ""
+    ) -> None:
         toml = TOML.format(port=self.server.port, top=top, recipients=recipients, sending=sending)
         write_campaign(self.folder, rows, toml=toml, message=message)
 
@@ -199,9 +201,35 @@ def test_F27_two_people_with_one_address(trial: Trial) -> None:
     assert (0, 2) == (both.code, both.json["sent_now"])
 
 
+def test_F27_one_person_twice_gets_one_mail_when_that_is_wished(tmp_path: Path) -> None:
+    """Where the address is the key, duplicates = "skip" sends one mail, and the same list again is the same list."""
+    with ScriptedServer() as server:
+        toml = f'account = "smtp+insecure://127.0.0.1:{server.port}"\n[recipients]\nfile = "people.csv"\nduplicates = "skip"\n[message]\nfile = "letter.txt"\n'
+        rows = ["1,Ann,a@example.org,tokA", "2,Bob,b@example.org,tokB", "3,Ann,A@example.org,tokA"]
+        trial = Trial(write_campaign(tmp_path / "c", rows, toml=toml), server)
+        first, second = trial.send(), trial.send()
+
+        assert (0, 2, 1) == (first.code, first.json["sent_now"], first.json["counts"]["skipped"])
+        assert (0, 0) == (second.code, second.json["sent_now"])
+
+
+def test_row_numbers_follow_the_list(trial: Trial) -> None:
+    """After sorting, the log names the line that the person sees now."""
+    trial.write(people(3))
+    trial.send()
+    write_list(trial.folder, people(3)[::-1])
+    trial.send()
+
+    lines = (trial.folder / "results").glob("*.csv")
+    rows = [line.split(",")[1:3] for line in next(lines).read_text("utf-8-sig").splitlines()[1:]]
+    assert [["2", "3"], ["3", "2"], ["4", "1"]] == rows
+
+
 def test_the_same_key_twice_is_refused_whatever_the_settings(trial: Trial) -> None:
     """A key names one person."""
-    trial.write(["1,Ann,a@example.org,tokA", "1,Bob,b@example.org,tokB"], sending='on_invalid = "send-others"')
+    trial.write(
+        ["1,Ann,a@example.org,tokA", "1,Bob,b@example.org,tokB"], sending='on_invalid = "send-others"'
+    )
     ran = trial.send()
 
     assert 65 == ran.code
@@ -228,7 +256,10 @@ def test_one_person_asks_for_his_mail_again(trial: Trial) -> None:
     other = run_here("resend", "3", "-c", trial.folder, "--to", "home3@example.com", "--yes", "--json")
 
     assert (0, 0) == (again.code, other.code), again.err + other.err
-    assert Counter({"p1@example.org": 1, "p2@example.org": 2, "p3@example.org": 1, "home3@example.com": 1}) == trial.got()
+    assert (
+        Counter({"p1@example.org": 1, "p2@example.org": 2, "p3@example.org": 1, "home3@example.com": 1})
+        == trial.got()
+    )
     ids = [message_id(mail.content) for mail in trial.server.accepted]
     assert 5 == len(set(ids))
     assert 0 == trial.send().code
@@ -285,7 +316,10 @@ def test_the_monthly_run_rolls_over(trial: Trial) -> None:
     assert 75 == trial.send("--set", "month_label=2026-11", "--limit", "2").code
     trial.write(people(4), top=month + '\nunfinished = "cancel"')
     assert 0 == trial.send("--set", "month_label=2026-12").code
-    assert Counter({"p1@example.org": 3, "p2@example.org": 3, "p3@example.org": 2, "p4@example.org": 2}) == trial.got()
+    assert (
+        Counter({"p1@example.org": 3, "p2@example.org": 3, "p3@example.org": 2, "p4@example.org": 2})
+        == trial.got()
+    )
 
 
 def test_unfinished_is_finished_first_with_its_own_label(trial: Trial) -> None:

@@ -21,7 +21,8 @@ SHELLS = ("bash", "zsh", "fish", "powershell")
 def maker() -> ModuleType:
     """completions/make.py as a module."""
     spec = importlib.util.spec_from_file_location("completions_make", FOLDER / "make.py")
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -29,9 +30,18 @@ def maker() -> ModuleType:
 
 def ask(words: str, shell: str, **more: str) -> str:
     """What the program answers to a shell that completes `words`."""
-    environ = {**os.environ, "_MAILMERGE_COMPLETE": f"complete_{shell}", "_TYPER_COMPLETE_ARGS": words, **more}
+    environ = {
+        **os.environ,
+        "_MAILMERGE_COMPLETE": f"complete_{shell}",
+        "_TYPER_COMPLETE_ARGS": words,
+        **more,
+    }
     done = subprocess.run(
-        [sys.executable, "-m", "mailmerge_cli"], env=environ, capture_output=True, encoding="utf-8", check=True
+        [sys.executable, "-m", "mailmerge_cli"],
+        env=environ,
+        capture_output=True,
+        encoding="utf-8",
+        check=True,
     )
     return done.stdout
 

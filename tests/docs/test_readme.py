@@ -22,9 +22,16 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(
     page
-    for page in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("completions/*.md"), *ROOT.glob("benchmarks/*.md"))
+    for page in (
+        *ROOT.glob("*.md"),
+        *ROOT.glob("docs/*.md"),
+        *ROOT.glob("completions/*.md"),
+        *ROOT.glob("benchmarks/*.md"),
+    )
 )
-FENCE = re.compile(r"(?:<!-- (?P<mark>.*?) -->\n)?^```(?P<kind>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+FENCE = re.compile(
+    r"(?:<!-- (?P<mark>.*?) -->\n)?^```(?P<kind>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL
+)
 HEADING = re.compile(r"^(#+) (.+)$", re.MULTILINE)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 
@@ -50,7 +57,9 @@ def blocks(page: Path) -> list[Block]:
         plain = FENCE.sub("", before)
         section = next((m[2] for m in reversed(list(HEADING.finditer(plain))) if len(m[1]) == 2), "")
         found.append(
-            Block(page.name, section, before.count("\n") + 1, match["mark"] or "", match["kind"], match["text"])
+            Block(
+                page.name, section, before.count("\n") + 1, match["mark"] or "", match["kind"], match["text"]
+            )
         )
     return found
 
@@ -73,16 +82,21 @@ def test_every_shell_block_says_what_it_is() -> None:
     """No shell block is left out by accident: each is set-up, runs here, or says why not."""
     marks = ("set-up", "runs", "not run: ", "file: ")
 
-    unmarked = [f"{block.page}:{block.line}" for block in ALL if block.kind == "sh" and not block.mark.startswith(marks)]
+    unmarked = [
+        f"{block.page}:{block.line}"
+        for block in ALL
+        if block.kind == "sh" and not block.mark.startswith(marks)
+    ]
 
     assert unmarked == []
 
 
 def test_the_first_two_blocks_set_up() -> None:
     """README's first two fenced blocks are shell, one line each; the first ends with the demo, the second with the tests."""
-    first, second, *others = (block for block in blocks(ROOT / "README.md") if block.kind == "sh")
+    found = blocks(ROOT / "README.md")
+    first, second, *others = (block for block in found if block.kind == "sh")
 
-    assert [block for block in blocks(ROOT / "README.md")][:2] == [first, second]
+    assert found[:2] == [first, second]
     assert {first.mark, second.mark} == {"set-up"}
     assert first.text.strip().endswith("&& .venv/bin/mailmerge demo")
     assert second.text.strip().endswith("&& .venv/bin/python -m pytest")
@@ -123,7 +137,9 @@ def _run(block: Block, folder: Path, tmp_path: Path) -> str:
         ["sh", "-eu", "-c", block.text], cwd=folder, env=environ, stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", timeout=120, check=False,
     )  # fmt: skip
-    assert done.returncode == wanted, f"{block.page}:{block.line} ended with {done.returncode}:\n{done.stdout}"
+    assert done.returncode == wanted, (
+        f"{block.page}:{block.line} ended with {done.returncode}:\n{done.stdout}"
+    )
     return " ".join(done.stdout.split())
 
 
@@ -140,6 +156,11 @@ def anchor(title: str) -> str:
     return re.sub(r"[^\w\- ]", "", plain.lower()).replace(" ", "-")
 
 
+def anchors(file: Path) -> set[str]:
+    """All places of a page that can be linked to."""
+    return {anchor(found[2]) for found in HEADING.finditer(file.read_text(encoding="utf-8"))}
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_lead_somewhere(page: Path) -> None:
     """Every relative link names a file of the project, and every anchor a heading of it."""
@@ -149,9 +170,7 @@ def test_links_lead_somewhere(page: Path) -> None:
             continue
         name, _, fragment = target.partition("#")
         file = (page.parent / name).resolve() if name else page
-        if not file.exists():
-            dead.append(target)
-        elif fragment and fragment not in {anchor(m[2]) for m in HEADING.finditer(file.read_text(encoding="utf-8"))}:
+        if not file.exists() or (fragment and fragment not in anchors(file)):
             dead.append(target)
 
     assert dead == []
@@ -173,3 +192,19 @@ def test_the_picture_needs_nothing_from_elsewhere() -> None:
     assert set(re.findall(r"https?://[^\"'\s)<]+", picture)) == {"http://www.w3.org/2000/svg"}
     assert "@font-face" not in picture
     assert "mailmerge" in picture
+
+
+@pytest.mark.parametrize(
+    "page", [ROOT / "docs/flow.md", ROOT / "CONTRIBUTING.md"], ids=lambda page: page.name
+)
+def test_every_module_that_is_named_exists(page: Path) -> None:
+    """A page about the code names files that are there: by their path in the package, or beside the last one that was named so."""
+    package = ROOT / "src/mailmerge_cli"
+    lost, folder = [], package
+    for name in re.findall(r"`([\w/]+\.py)`", page.read_text(encoding="utf-8")):
+        if (package / name).is_file():
+            folder = (package / name).parent
+        elif not (folder / name).is_file():
+            lost.append(name)
+
+    assert lost == []

@@ -26,7 +26,8 @@ TEXT = (ROOT / "docs/reference.md").read_text(encoding="utf-8")
 def maker() -> ModuleType:
     """docs/make_reference.py as a module."""
     spec = importlib.util.spec_from_file_location("make_reference", ROOT / "docs/make_reference.py")
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -34,7 +35,9 @@ def maker() -> ModuleType:
 
 def section(title: str, level: str = "##") -> str:
     """What stands under a heading, down to the next one of its level or above."""
-    found = re.search(rf"^{level} {re.escape(title)}\n(.*?)(?=^#{{2,{len(level)}}} |\Z)", TEXT, re.MULTILINE | re.DOTALL)
+    found = re.search(
+        rf"^{level} {re.escape(title)}\n(.*?)(?=^#{{2,{len(level)}}} |\Z)", TEXT, re.MULTILINE | re.DOTALL
+    )
     assert found is not None, f"there is no section {title}"
     return found[1]
 
@@ -68,7 +71,9 @@ def test_every_command_is_found() -> None:
 def test_every_option_is_told(name: str, command: Any) -> None:
     """Each option and word of a command stands in its section, or in a section on shared options that it refers to."""
     own = section(name, "###")
-    linked = [section(title) for title in re.findall(r"^Also: .*$", own, re.MULTILINE) for title in _titles(title)]
+    linked = [
+        section(title) for title in re.findall(r"^Also: .*$", own, re.MULTILINE) for title in _titles(title)
+    ]
     text = "\n".join([own, *linked])
     missing = [
         word
@@ -82,7 +87,11 @@ def test_every_option_is_told(name: str, command: Any) -> None:
 
 def _titles(links: str) -> list[str]:
     anchors = re.findall(r"\(#([\w-]+)\)", links)
-    return [title for title in re.findall(r"^## (.+)$", TEXT, re.MULTILINE) if title.lower().replace(" ", "-") in anchors]
+    return [
+        title
+        for title in re.findall(r"^## (.+)$", TEXT, re.MULTILINE)
+        if title.lower().replace(" ", "-") in anchors
+    ]
 
 
 @pytest.mark.parametrize("key", CAMPAIGN_KEYS, ids=lambda key: key.place)
@@ -105,7 +114,9 @@ def test_every_option_of_a_key_exists() -> None:
     options = {name: {word for param in command.params for word in param.opts} for name, command in live()}
 
     assert [key.option for key in CAMPAIGN_KEYS if key.option and key.option not in options["send"]] == []
-    assert [key.option for key in ACCOUNT_KEYS if key.option and key.option not in options["account add"]] == []
+    assert [
+        key.option for key in ACCOUNT_KEYS if key.option and key.option not in options["account add"]
+    ] == []
 
 
 def test_every_exit_code_is_told() -> None:
@@ -118,7 +129,9 @@ def test_every_exit_code_is_told() -> None:
 def test_every_state_column_provider_is_told() -> None:
     """States, log columns and presets have a row each."""
     missing = [state for state in State if f"| `{state}` |" not in section("States")]
-    missing += [name for name in (*LOG_COLUMNS, *ATTEMPT_COLUMNS) if f"| `{name}` |" not in section("Log columns")]
+    missing += [
+        name for name in (*LOG_COLUMNS, *ATTEMPT_COLUMNS) if f"| `{name}` |" not in section("Log columns")
+    ]
     missing += [one.name for one in PROVIDERS if f"| `{one.name}` |" not in section("Providers")]
 
     assert missing == []
@@ -149,7 +162,11 @@ def _looked_up(tree: ast.Module) -> set[str]:
     """Texts that are keys of something called `environ`, by `get`, `[…]` or `in`."""
     found: set[str] = set()
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in ("get", "getenv"):
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and node.func.attr in ("get", "getenv")
+        ):
             keys, place = node.args[:1], ast.unparse(node.func.value)
         elif isinstance(node, ast.Subscript):
             keys, place = [node.slice], ast.unparse(node.value)
@@ -158,7 +175,9 @@ def _looked_up(tree: ast.Module) -> set[str]:
         else:
             continue
         if "environ" in place or place == "os":
-            found |= {key.value for key in keys if isinstance(key, ast.Constant) and isinstance(key.value, str)}
+            found |= {
+                key.value for key in keys if isinstance(key, ast.Constant) and isinstance(key.value, str)
+            }
     return found
 
 
@@ -166,5 +185,11 @@ def test_every_contract_file_is_told() -> None:
     """The names of the files that the program keeps are the ones that the reference tells."""
     text = section("Files")
 
-    for name in ("accounts.toml", "quota.sqlite3", ".mailmerge/ledger.sqlite3", "results/<run>.csv", "--state-dir"):
+    for name in (
+        "accounts.toml",
+        "quota.sqlite3",
+        ".mailmerge/ledger.sqlite3",
+        "results/<run>.csv",
+        "--state-dir",
+    ):
         assert name in text

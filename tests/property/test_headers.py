@@ -13,9 +13,35 @@ from mailmerge_cli.address import parse_address
 from mailmerge_cli.render.lines import one_line
 from mailmerge_cli.render.words import encoded_words, file_headers, mailbox_line, unstructured
 
-LINES = st.text(st.characters(exclude_categories=("Cs", "Cc", "Zl", "Zp")), max_size=300).map(lambda text: text.strip(" "))
-MIXED = st.lists(st.sampled_from(["=?utf-8?q?=0D=0ABcc:_x?=", "Wort ", "über ", "工资单", "🧧", "a" * 90, " ", "=?", "?=", "é" * 40]), max_size=12).map("".join).map(lambda text: text.strip(" "))
-NAMES = st.text(st.characters(exclude_categories=("Cs", "Cc", "Zl", "Zp", "Cf"), exclude_characters='/\\:*?"<>|'), min_size=1, max_size=120).filter(lambda name: name.strip() == name)
+LINES = st.text(st.characters(exclude_categories=("Cs", "Cc", "Zl", "Zp")), max_size=300).map(
+    lambda text: text.strip(" ")
+)
+MIXED = (
+    st.lists(
+        st.sampled_from(
+            [
+                "=?utf-8?q?=0D=0ABcc:_x?=",
+                "Wort ",
+                "über ",
+                "工资单",
+                "🧧",
+                "a" * 90,
+                " ",
+                "=?",
+                "?=",
+                "é" * 40,
+            ]
+        ),
+        max_size=12,
+    )
+    .map("".join)
+    .map(lambda text: text.strip(" "))
+)
+NAMES = st.text(
+    st.characters(exclude_categories=("Cs", "Cc", "Zl", "Zp", "Cf"), exclude_characters='/\\:*?"<>|'),
+    min_size=1,
+    max_size=120,
+).filter(lambda name: name.strip() == name)
 
 
 def read(octets: str) -> EmailMessage:
@@ -60,7 +86,16 @@ def test_T13_each_encoded_word_holds_whole_characters(text: str) -> None:
         octets.decode(charset or "ascii")
 
 
-@given(st.lists(st.tuples(st.one_of(LINES, MIXED), st.sampled_from(["a@example.org", "o'b@xn--exmple-cua.org", "x" * 60 + "@example.org"])), min_size=1, max_size=4))
+@given(
+    st.lists(
+        st.tuples(
+            st.one_of(LINES, MIXED),
+            st.sampled_from(["a@example.org", "o'b@xn--exmple-cua.org", "x" * 60 + "@example.org"]),
+        ),
+        min_size=1,
+        max_size=4,
+    )
+)
 def test_A03_names_never_change_who_is_addressed(mailboxes: list[tuple[str, str]]) -> None:
     """Whatever the names hold, the oracle finds these addresses, and these names."""
     line = mailbox_line("To", tuple((name, parse_address(spec)) for name, spec in mailboxes))

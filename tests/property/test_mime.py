@@ -8,16 +8,21 @@ from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support.letters import MESSAGE_ID, Bench, assert_safe_for_smtp, parsed, shape
 
 from mailmerge_cli.render.compose import encode_body
+from support.letters import MESSAGE_ID, Bench, assert_safe_for_smtp, parsed, shape
 
 WORDS = st.sampled_from([
     "Dear ", "\n", "\n\n", ".", "\n.\n", "..", "From ", "\nFrom me", "王芳", "é", "ß ", "🧧", "=", "=3D", "=\n", "?=", "\t", "x" * 120,
     "y" * 1200, "--=_", "\r\n", "\r", "\x0b", "\x0c", "\u2028", "\u0085", "{{", "{%", "<b>", "&amp;", "a b c ", " ", " \n", "\x1b[0m",
 ])  # fmt: skip
-BODIES = st.one_of(st.lists(WORDS, max_size=40).map("".join), st.text(st.characters(exclude_categories=("Cs",)), max_size=200))
-SUBJECTS = st.text(st.characters(exclude_categories=("Cs", "Cc", "Zl", "Zp")), max_size=90).map(lambda text: text.strip(" "))
+BODIES = st.one_of(
+    st.lists(WORDS, max_size=40).map("".join),
+    st.text(st.characters(exclude_categories=("Cs",)), max_size=200),
+)
+SUBJECTS = st.text(st.characters(exclude_categories=("Cs", "Cc", "Zl", "Zp")), max_size=90).map(
+    lambda text: text.strip(" ")
+)
 FILES = st.lists(st.binary(min_size=1, max_size=300), max_size=3)
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 40
 
@@ -47,7 +52,10 @@ def test_T14_bodies_survive_their_encoding(text: str) -> None:
     encoding, octets = encode_body(text)
     assert_safe_for_smtp(octets)
     name = ("7bit", "quoted-printable", "base64")[encoding]
-    message = parsed(f"Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: {name}\r\n\r\n".encode() + octets)
+    message = parsed(
+        f"Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: {name}\r\n\r\n".encode()
+        + octets
+    )
     assert decoded(message) == text
     assert max(map(len, octets.split(b"\r\n"))) <= (76 if encoding else 990)
 
@@ -93,7 +101,7 @@ def test_messages_are_read_as_they_were_meant(
         assert str(message["Subject"]) == (subject or "-")
         assert [address.addr_spec for address in message["To"].addresses] == ["wang@example.org"]
         assert message["Message-ID"] == MESSAGE_ID
-        assert sorted(key.lower() for key in message.keys() if not key.startswith("Content-")) == sorted(
+        assert sorted(key.lower() for key in message if not key.startswith("Content-")) == sorted(
             ["from", "to", "subject", "date", "message-id", "mime-version"]
         )
         found = leaves(message)
@@ -104,13 +112,17 @@ def test_messages_are_read_as_they_were_meant(
             assert decoded(found[1]) == letter.html
         if companion and kind != ".txt":
             assert letter.text == canonical("Plain: " + text)
-        inner: Any = "text/plain" if kind == ".txt" else ("multipart/alternative", ["text/plain", "text/html"])
+        inner: Any = (
+            "text/plain" if kind == ".txt" else ("multipart/alternative", ["text/plain", "text/html"])
+        )
         if image and kind != ".txt":
             inner = ("multipart/related", [inner, "image/png"])
             assert f"cid:{found[2]['Content-ID'][1:-1]}" in (letter.html or "")
             assert found[2].get_payload(decode=True) == PNG
         files = [*fixed, *([b"%PDF-1.4 own"] if own else [])]
-        assert shape(message) == (("multipart/mixed", [inner, *["application/pdf"] * len(files)]) if files else inner)
+        assert shape(message) == (
+            ("multipart/mixed", [inner, *["application/pdf"] * len(files)]) if files else inner
+        )
         if files:
             attached = list(message.iter_attachments())
             assert [part.get_payload(decode=True) for part in attached] == files

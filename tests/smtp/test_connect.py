@@ -40,7 +40,7 @@ def test_check_sends_nothing() -> None:
     """`check` connects, greets and leaves."""
     with ScriptedServer() as server:
         check(an_account(server))
-        assert server.verbs() == ["EHLO", "QUIT"]
+        server.wait_for(lambda s: s.verbs() == ["EHLO", "QUIT"])
 
 
 def test_this_machine_is_not_named() -> None:
@@ -151,7 +151,7 @@ def test_P03_ehlo_refused_where_a_login_is_needed() -> None:
     with ScriptedServer({"EHLO": "502 5.5.1 what"}, users={"hr": "pw"}) as server:
         with pytest.raises(ConfigFault, match="EHLO"):
             check(an_account(server))
-        assert server.verbs() == ["EHLO", "QUIT"]
+        server.wait_for(lambda s: s.verbs() == ["EHLO", "QUIT"])
 
 
 @pytest.mark.parametrize("tls", TLS)
@@ -209,7 +209,7 @@ def test_C03_starttls_is_demanded(tmp_path: Path) -> None:
         raised = carry(server, feed, KnownSecrets("pw"), security=Security.STARTTLS)
         assert isinstance(raised, ConfigFault)
         assert "STARTTLS" in raised.message
-        assert server.verbs() == ["EHLO", "QUIT"]
+        server.wait_for(lambda s: s.verbs() == ["EHLO", "QUIT"])
 
 
 @pytest.mark.parametrize(
@@ -222,7 +222,7 @@ def test_C03_starttls_refused(reply: str, fault: type[Exception]) -> None:
     ) as server:
         with pytest.raises(fault, match="STARTTLS"):
             check(an_account(server))
-        assert server.verbs() == ["EHLO", "STARTTLS", "QUIT"]
+        server.wait_for(lambda s: s.verbs() == ["EHLO", "STARTTLS", "QUIT"])
 
 
 @pytest.mark.parametrize(

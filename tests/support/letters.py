@@ -40,7 +40,9 @@ class Bench:
         path.write_bytes(content.encode() if isinstance(content, str) else content)
         return path
 
-    def template(self, text: str, file: str = "letter.txt", constants: Mapping[str, object] = CONSTANTS, **more: Any) -> Template:
+    def template(
+        self, text: str, file: str = "letter.txt", constants: Mapping[str, object] = CONSTANTS, **more: Any
+    ) -> Template:
         """A template with From and Subject, if `text` has none."""
         if not text.lower().startswith(("from:", "subject:")):
             text = FROM + text

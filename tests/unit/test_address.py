@@ -162,7 +162,14 @@ def test_A13_labels_that_idna_2008_does_not_know_are_refused(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("domain", "mixed"),
-    [("exаmple.org", True), ("example.org", False), ("пример.example.org", False), ("xn--a.org", False), ("ελληνικά1.org", False), ("pαypal.org", True)],
+    [
+        ("exаmple.org", True),
+        ("example.org", False),
+        ("пример.example.org", False),
+        ("xn--a.org", False),
+        ("ελληνικά1.org", False),
+        ("pαypal.org", True),
+    ],
 )
 def test_A14_scripts_that_look_alike_are_seen(domain: str, mixed: bool) -> None:
     """One label with letters of two look-alike scripts is mixed; two labels of one script each are not."""
@@ -213,7 +220,17 @@ def test_mailboxes_that_people_write(text: str, name: str, spec: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "a@x.org, b@y.org", "Ann <a@x.org> b", "Ann a@x.org>", '"Ann <a@x.org>', "Smith, Ann <a@x.org>", "A: b@x.org;", "a@b <c@x.org>", "Ann <a@x.org>, <b@y.org>"],
+    [
+        "",
+        "a@x.org, b@y.org",
+        "Ann <a@x.org> b",
+        "Ann a@x.org>",
+        '"Ann <a@x.org>',
+        "Smith, Ann <a@x.org>",
+        "A: b@x.org;",
+        "a@b <c@x.org>",
+        "Ann <a@x.org>, <b@y.org>",
+    ],
 )
 def test_mailboxes_that_are_not_one_are_refused(text: str) -> None:
     """One mailbox is exactly one."""
@@ -224,7 +241,11 @@ def test_mailboxes_that_are_not_one_are_refused(text: str) -> None:
 def test_lists_of_mailboxes() -> None:
     """Commas part mailboxes, but not inside quotes; nothing is an empty list, a stray comma a fault."""
     found = parse_mailboxes('"A, B" <a@x.org>, b@y.org,\n C <c@z.org>')
-    assert [(name, address.spec) for name, address in found] == [("A, B", "a@x.org"), ("", "b@y.org"), ("C", "c@z.org")]
+    assert [(name, address.spec) for name, address in found] == [
+        ("A, B", "a@x.org"),
+        ("", "b@y.org"),
+        ("C", "c@z.org"),
+    ]
     assert parse_mailboxes(" ") == ()
     with pytest.raises(AddressFault, match="comma"):
         parse_mailboxes("a@x.org,,b@y.org")

@@ -6,50 +6,127 @@ Rule: what a person can cause or meet is a `MailmergeError`; anything else is ou
 from __future__ import annotations
 
 import os
+import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 
 from mailmerge_cli.cli.screen import Screen
-from mailmerge_cli.errors import ExitCode, MailmergeError
+from mailmerge_cli.errors import ExitCode, MailmergeError, UsageFault
+from mailmerge_cli.model.delivery import Counts
 
 
-def run_on_screen(screen: Screen, work: Callable[[Screen], int]) -> int:
-    """Do the work of one command; returns its exit code, and never raises."""
-    code = _guarded(screen, work)
-    screen.close(code)
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What was known of campaign and run when something refused them; for the object of `--json`."""
+
+    campaign: str = ""
+    run: str = ""
+    counts: Counts = field(default_factory=Counts)
+    ledger: Path | None = None
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, taken like Ctrl-C: what is open is closed in order."""
+
+
+def run_on_screen(screen: Screen, work: Callable[[Screen], int], log_file: Path | None = None) -> int:
+    """Do the work of one command; returns its exit code, and never raises. `log_file` hears of warnings and errors."""
+    with ExitStack() as stack:
+        code = _guarded(screen, lambda: _listened(stack, screen, work, log_file))
+        screen.close(code)
     _let_go_of_a_closed_pipe()
     return code
 
 
-def _guarded(screen: Screen, work: Callable[[Screen], int]) -> int:
-    try:
-        return work(screen)
-    except MailmergeError as error:
+def refuse(
+    screen: Screen, error: MailmergeError | KeyboardInterrupt, standing: Standing | None = None
+) -> ExitCode:
+    """Tell why a command did not come to the end of a run, and give its exit code."""
+    if isinstance(error, MailmergeError):
         screen.error(error)
-        if screen.as_json:
-            tell_refusal(screen, error)
+        _tell(screen, error.exit_code, error.message, standing, error)
         return error.exit_code
-    except KeyboardInterrupt:
-        screen.warn("Interrupted.")
-        return ExitCode.INTERRUPTED
-    except BrokenPipeError:
-        return ExitCode.OK
-    except Exception as error:  # noqa: BLE001  the boundary
-        screen.bug(error)
-        return ExitCode.BUG
+    code = ExitCode.TERMINATED if isinstance(error, Terminated) else ExitCode.INTERRUPTED
+    screen.warn("Interrupted.")
+    _tell(screen, code, "Interrupted.", standing)
+    return code
 
 
-def tell_refusal(screen: Screen, error: MailmergeError, campaign: str = "", run: str = "") -> None:
-    """The object of `--json` for a command that did not come to a run."""
-    from mailmerge_cli.model.delivery import Counts
+def refuse_words(text: str) -> int:
+    """The object of `--json` for a command line that nobody understands; the sentence has been told."""
+    screen = Screen.standard(json=True)
+    return _guarded(screen, lambda: _tell(screen, ExitCode.USAGE, text, None, UsageFault(text)))
+
+
+def _listened(stack: ExitStack, screen: Screen, work: Callable[[Screen], int], log_file: Path | None) -> int:
+    stack.enter_context(_terminated())
+    if log_file is not None:
+        from mailmerge_cli.cli.logfile import LogFile
+
+        screen.listen(stack.enter_context(LogFile(log_file)).talk)
+    return work(screen)
+
+
+def _guarded(screen: Screen, work: Callable[[], int]) -> int:
+    try:
+        try:
+            return work()
+        except (MailmergeError, KeyboardInterrupt) as error:
+            return refuse(screen, error)
+        except BrokenPipeError:
+            return ExitCode.OK
+        except Exception as error:  # noqa: BLE001  the boundary
+            screen.bug(error)
+            return _tell(screen, ExitCode.BUG, f"a bug in mailmerge: {type(error).__name__}", None)
+    except MailmergeError as error:  # not even that could be told: standard output is full
+        screen.error(error)
+        return error.exit_code
+
+
+def _tell(
+    screen: Screen, code: ExitCode, text: str, standing: Standing | None, error: MailmergeError | None = None
+) -> ExitCode:
+    """The object of `--json`, where it is wanted."""
+    if not screen.as_json:
+        return code
     from mailmerge_cli.report.summary import Summary
 
-    now = datetime.now(UTC)
+    now, about = datetime.now(UTC), standing or Standing()
     summary = Summary(
-        campaign, run, error.exit_code, Counts(), now, now, why=error.reason, problems=error.problems
+        about.campaign,
+        about.run,
+        code,
+        about.counts,
+        now,
+        now,
+        why=error.reason if error else "",
+        problems=error.problems if error else (),
+        problems_total=error.problems_total if error else 0,
+        ledger=about.ledger,
     )
-    screen.json({**summary.as_json(), "message": error.message})
+    screen.json({**summary.as_json(), "message": text})
+    return code
+
+
+@contextmanager
+def _terminated() -> Iterator[None]:
+    """SIGTERM raises `Terminated` as long as nobody else takes it."""
+
+    def on_signal(*_: object) -> None:
+        raise Terminated
+
+    before = None
+    with suppress(ValueError):  # only the main thread may
+        before = signal.signal(signal.SIGTERM, on_signal)
+    try:
+        yield
+    finally:
+        with suppress(ValueError):
+            signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
 
 
 def _let_go_of_a_closed_pipe() -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from mailmerge_cli.cli.options import Where
-from mailmerge_cli.cli.place import place_of, run_of
+from mailmerge_cli.cli.place import place_of, run_of, spool_for
 from mailmerge_cli.cli.screen import Screen
 from mailmerge_cli.errors import ExitCode
 
@@ -19,7 +19,8 @@ def cancel(
     screen: Screen,
 ) -> int:
     """What is left of a run will not be sent."""
-    with place_of(where).writing(must_exist=True) as ledger:
+    place = place_of(where)
+    with place.writing(must_exist=True) as ledger:
         run = run_of(ledger, where)
         left = ledger.counts(run).left
         number = 0
@@ -27,6 +28,8 @@ def cancel(
             screen.say(f"Nothing is left of run “{run.label}”.")
         elif screen.confirm(f"Run “{run.label}”: {left} are not sent yet. Give them up?", yes=yes):
             number = ledger.cancel(run)
+            if spool := spool_for(place, run.label):
+                spool.unlink(missing_ok=True)
             screen.say(f"{number} of run “{run.label}” will not be sent.")
         else:
             screen.say("Nothing was changed.")

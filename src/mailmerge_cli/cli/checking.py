@@ -15,7 +15,7 @@ from mailmerge_cli.cli.place import Place
 from mailmerge_cli.cli.prepare import Preparation, open_inputs, prepare
 from mailmerge_cli.cli.screen import Screen
 from mailmerge_cli.cli.wishes import account_of, credentials_for, place_with
-from mailmerge_cli.errors import ExitCode, MailmergeError
+from mailmerge_cli.errors import ExitCode, MailmergeError, Problem
 from mailmerge_cli.ledger.ledger import Ledger
 from mailmerge_cli.ledger.lock import is_held
 from mailmerge_cli.model.campaign import Duplicates, Unfinished
@@ -52,11 +52,12 @@ class Checking:
         except MailmergeError as error:
             self._screen.error(error)
             code, reason = error.exit_code, error.reason
-            problems = error.problems
+            problems, total = error.problems, error.problems_total
         else:
-            problems = tuple(self._preparation.plan.problems) if self._preparation else ()
+            plan = self._preparation.plan if self._preparation else None
+            problems, total = (tuple(plan.problems), plan.problems_total) if plan else ((), 0)
             code = ExitCode.SOME_FAILED if self._counts.invalid else ExitCode.OK
-        summary = self._summary(place, code, reason, problems)
+        summary = self._summary(place, code, reason, problems, total)
         if self._screen.as_json:
             self._screen.json(summary.as_json())
         return code
@@ -128,8 +129,9 @@ class Checking:
         else:
             self._screen.say(f"All is well: {plan.mails} mails would be sent{skipped}{unselected}.")
 
-    def _summary(self, place: Place, code: ExitCode, reason: str, problems: tuple[object, ...]) -> Summary:
-        total = self._preparation.plan.problems_total if self._preparation else 0
+    def _summary(
+        self, place: Place, code: ExitCode, reason: str, problems: tuple[Problem, ...], total: int
+    ) -> Summary:
         return Summary(
             place.campaign.name,
             self._label,
@@ -138,7 +140,7 @@ class Checking:
             self._started,
             datetime.now(UTC),
             why=reason,
-            problems=problems,  # type: ignore[arg-type]
+            problems=problems,
             problems_total=total,
             ledger=place.ledger,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -10,7 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from mailmerge_cli.clock import SystemClock
+from mailmerge_cli.engine.crew import Crew
 from mailmerge_cli.engine.desk import Tray
+from mailmerge_cli.engine.line import Carrier
 from mailmerge_cli.engine.patience import Rules
 from mailmerge_cli.engine.run import Ending, Engine
 from mailmerge_cli.engine.throttle import Throttle
@@ -21,9 +24,11 @@ from mailmerge_cli.ledger.quota import QuotaBook
 from mailmerge_cli.ledger.records import Record
 from mailmerge_cli.model.delivery import Delivery, Run
 from mailmerge_cli.model.rate import Rate
-from mailmerge_cli.model.transport import Transport
 
 _LONG = 60  # seconds; windows from here on are kept in the book of quotas
+_FEW = 2000  # mails for which starting workers takes longer than they save
+_SLOW = 1000.0  # mails a second that one process makes and sends with ease
+_MOST = 4  # workers that one main process keeps busy
 
 
 @dataclass(slots=True)
@@ -31,12 +36,13 @@ class Flight:
     """What one call needs to send.
 
     Attributes:
+        carrier: the transport; or a crew, whose workers have their own.
         account: the name that the ledger keeps with each attempt.
         quota: the book of long windows and the name under which this account stands in it; None where no long rate holds.
         resumed: mails of this run may have gone out a moment ago, so short windows are waited out first.
     """
 
-    transport: Transport
+    carrier: Carrier | Crew
     tray: Tray
     ledger: Ledger
     run: Run
@@ -87,11 +93,44 @@ class _Quota:
         return None if grant.count else grant.free_at
 
 
+def workers_for(wish: str, mails: int, connections: int, rates: Sequence[Rate]) -> int:
+    """How many worker processes help; 0: this process makes and sends the mails itself.
+
+    Args:
+        wish: a number, of which 1 means this process alone; or `auto`.
+        mails: that this call is going to send.
+        connections: at a time; no worker has less than one.
+        rates: that hold; `auto` starts no worker that a throttled run would not use.
+    """
+    if wish == "auto":
+        slow = any(rate.count / rate.seconds < _SLOW for rate in rates)
+        number = 0 if slow or mails < _FEW else min(_cores(), _MOST)
+    else:
+        number = int(wish)
+    number = min(number, connections, mails)
+    return number if number > 1 else 0
+
+
+def _cores() -> int:
+    """Those that this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))  # type: ignore[attr-defined,unused-ignore]
+    except AttributeError:  # not Linux
+        return os.cpu_count() or 1
+
+
 async def _fly(flight: Flight, observers: Sequence[Observer]) -> Landing:
+    if isinstance(flight.carrier, Crew):
+        async with flight.carrier:
+            return await _sent(flight, observers)
+    return await _sent(flight, observers)
+
+
+async def _sent(flight: Flight, observers: Sequence[Observer]) -> Landing:
     clock = SystemClock()
     heard: list[int] = []
     engine = Engine(
-        transport=flight.transport,
+        transport=flight.carrier,
         tray=flight.tray,
         book=_Book(flight.ledger, flight.run),
         throttle=_throttle(flight, clock),

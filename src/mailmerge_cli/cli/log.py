@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -15,7 +15,8 @@ from mailmerge_cli.errors import ExitCode, UsageFault
 from mailmerge_cli.ledger.lock import is_held
 from mailmerge_cli.ledger.reading import Reading
 from mailmerge_cli.model.delivery import Run, State
-from mailmerge_cli.report.formats import LogFormat, log_chunks
+from mailmerge_cli.report.escape import json_text
+from mailmerge_cli.report.formats import LogFormat, json_line, log_chunks
 from mailmerge_cli.report.lines import ATTEMPT_COLUMNS, LOG_COLUMNS, LogLines, Value
 from mailmerge_cli.report.log_file import write_log_file
 
@@ -41,11 +42,15 @@ def log(
     with place.reading() as ledger:
         run = run_of(ledger, where)
         columns, lines = _lines(place, ledger, run, states, attempts=attempts)
-        if form == "table":
-            _show(screen, columns, lines)
-        elif out is not None:
+        if out is not None:
             write_log_file(out, columns, lines)
             screen.say(f"Written to {out}.")
+            if screen.as_json:
+                screen.json({"schema": 1, "run": run.label, "written": str(out)})
+        elif form == "json":
+            screen.deliver(_one_object(place, run, columns, lines))
+        elif form == "table":
+            _show(screen, columns, lines)
         else:
             screen.deliver(log_chunks(LogFormat(form), columns, lines, mark=False))
     return ExitCode.OK
@@ -63,7 +68,20 @@ def _form(format_: str | None, out: Path | None, screen: Screen) -> str:
         return ending
     if format_ == "xlsx":
         raise UsageFault("A workbook is not written to the screen; name a file with --out.")
-    return format_ or ("jsonl" if screen.as_json else "table")
+    return format_ or ("json" if screen.as_json else "table")
+
+
+def _one_object(
+    place: Place, run: Run, columns: Sequence[str], lines: Iterable[Sequence[Value]]
+) -> Iterator[bytes]:
+    """`--json`: one object whose `lines` are what `--format jsonl` writes; lazily, so memory does not grow with it."""
+    head = json_text({"schema": 1, "campaign": place.campaign.name, "run": run.label})
+    yield head[:-1].encode() + b', "lines": ['
+    comma = b""
+    for line in lines:
+        yield comma + json_line(columns, line).rstrip()
+        comma = b", "
+    yield b"]}\n"
 
 
 def _states(words: Sequence[str] | None) -> tuple[State, ...] | None:

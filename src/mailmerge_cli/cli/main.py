@@ -42,6 +42,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         code = get_command(app).main(args=words, prog_name="mailmerge", standalone_mode=False, obj=words)
     except ClickException as error:
         error.show()
+        if "--json" in words:
+            from mailmerge_cli.cli.boundary import refuse_words
+
+            return refuse_words(error.format_message())
         return ExitCode.USAGE
     return int(code or 0)
 

@@ -104,17 +104,14 @@ class OnKeys:
 
 
 @dataclass(frozen=True)
-class Inputs:
-    """Options of `send`, `check` and `preview`; each has a key in campaign.toml."""
+class InputOptions:
+    """Options of `send`, `check`, `preview` and `resend`; each has a key in campaign.toml."""
 
-    campaign: Annotated[
-        Path | None,
-        typer.Argument(
-            help="Folder with campaign.toml, or such a file; default: this folder.", show_default=False
-        ),
-    ] = None
     campaign_option: Annotated[
-        Path | None, typer.Option("--campaign", "-c", help="The same, as an option.")
+        Path | None,
+        typer.Option(
+            "--campaign", "-c", help="Folder with campaign.toml, or such a file; default: this folder."
+        ),
     ] = None
     state_dir: Annotated[
         Path | None,
@@ -202,6 +199,28 @@ class Inputs:
     ] = None
 
 
+@dataclass(frozen=True)
+class Inputs(InputOptions):
+    """The same where the campaign may be a word."""
+
+    campaign: Annotated[
+        Path | None,
+        typer.Argument(
+            help="Folder with campaign.toml, or such a file; default: this folder.", show_default=False
+        ),
+    ] = None
+
+
+@dataclass(frozen=True)
+class InputsOnKeys(InputOptions):
+    """The same where the words are keys."""
+
+    @property
+    def campaign(self) -> Path | None:
+        """The campaign can be named by the option alone, because the words are keys."""
+        return None
+
+
 def spread(command: Callable[..., int]) -> Callable[..., Any]:
     """Make a command fit for typer.
 
@@ -210,7 +229,7 @@ def spread(command: Callable[..., int]) -> Callable[..., Any]:
     exit code; errors are told on that screen.
     """
     hints = get_type_hints(command, include_extras=True)
-    groups = {name: kind for name, kind in hints.items() if kind in (Everywhere, Where, OnKeys, Inputs)}
+    groups = {name: kind for name, kind in hints.items() if kind in _GROUPS}
     groups.setdefault("everywhere", Everywhere)
 
     def spread_out(**words: Any) -> int:
@@ -219,10 +238,17 @@ def spread(command: Callable[..., int]) -> Callable[..., Any]:
             for name, kind in groups.items()
         }
         everywhere = grouped["everywhere"] if "everywhere" in hints else grouped.pop("everywhere")
-        return run_on_screen(everywhere.screen(), lambda screen: command(**words, **grouped, screen=screen))
+        return run_on_screen(
+            everywhere.screen(),
+            lambda screen: command(**words, **grouped, screen=screen),
+            everywhere.log_file,
+        )
 
     _take_signature(spread_out, command, hints, groups)
     return spread_out
+
+
+_GROUPS = (Everywhere, Where, OnKeys, Inputs, InputsOnKeys)
 
 
 def _take_signature(

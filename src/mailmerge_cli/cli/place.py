@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mailmerge_cli.campaign.runs import find_run
-from mailmerge_cli.cli.options import Inputs, OnKeys, Where
+from mailmerge_cli.cli.options import Inputs, InputsOnKeys, OnKeys, Where
 from mailmerge_cli.config.campaign_file import load_campaign
 from mailmerge_cli.config.options import CampaignOptions
 from mailmerge_cli.config.places import campaign_state, results_path
@@ -86,20 +86,25 @@ def _is_result_log(log: Path) -> bool:
         return file.read(64).removeprefix(b"\xef\xbb\xbf").startswith(b"run,row,key")
 
 
-def place_of(where: Where | OnKeys | Inputs, *, complete: bool = False) -> Place:
+def spool_for(place: Place, label: str) -> Path | None:
+    """Where a list from standard input is kept until its run has ended; None for a list that is a file."""
+    return place.state / f"{label}.list" if place.campaign.recipients.file == "-" else None
+
+
+def place_of(where: Where | OnKeys | Inputs | InputsOnKeys, *, complete: bool = False) -> Place:
     """The campaign that the options name, and where its ledger is."""
     options = CampaignOptions(recipients=where.recipients, message=where.message)
     campaign = load_campaign(campaign_path(where), options, Path.cwd(), complete=complete)
     return Place(campaign, campaign_state(campaign, where.state_dir))
 
 
-def campaign_path(where: Where | OnKeys | Inputs) -> Path | None:
+def campaign_path(where: Where | OnKeys | Inputs | InputsOnKeys) -> Path | None:
     """The campaign as typed, in either of the two ways."""
     if where.campaign is not None and where.campaign_option is not None:
         raise UsageFault("The campaign is given twice, as a word and with --campaign; give it once.")
     return where.campaign or where.campaign_option
 
 
-def run_of(ledger: Ledger, where: Where | OnKeys) -> Run:
+def run_of(ledger: Ledger, where: Where | OnKeys | InputsOnKeys) -> Run:
     """The run that a command is about."""
     return find_run(ledger, where.run or "")

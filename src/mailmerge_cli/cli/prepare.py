@@ -16,7 +16,6 @@ from mailmerge_cli.campaign.judge import Judge
 from mailmerge_cli.campaign.moment import constants
 from mailmerge_cli.campaign.plan import Plan, make_plan
 from mailmerge_cli.campaign.runs import Choice
-from mailmerge_cli.cli.place import Place
 from mailmerge_cli.errors import ConfigFault, FileMissing, Problem, Refused
 from mailmerge_cli.ledger.draft import Draft
 from mailmerge_cli.ledger.reading import Reading
@@ -62,11 +61,13 @@ class Preparation:
         plan, campaign = self.plan, self.inputs.campaign
         if plan.faults:
             problems = (*plan.faults, *plan.problems)
-            raise Refused(_told(len(plan.faults) + plan.problems_total, campaign), problems=problems)
+            total = len(plan.faults) + plan.problems_total
+            raise Refused(_told(total, campaign), problems=problems, problems_total=total)
         if plan.problems_total and campaign.sending.on_invalid is OnInvalid.REFUSE:
             raise Refused(
                 _told(plan.problems_total, campaign),
                 problems=tuple(plan.problems),
+                problems_total=plan.problems_total,
                 hint="Mend them, or send to the others with --on-invalid send-others.",
             )
         if not plan.read and not campaign.recipients.allow_empty:
@@ -127,11 +128,6 @@ def prepare(stack: ExitStack, inputs: Inputs, ledger: Reading | None = None) -> 
         run=inputs.choice.run,
     )
     return Preparation(inputs, plan, digest_inputs(campaign, draft.digest(), campaign.values))
-
-
-def spool_for(place: Place, choice: Choice) -> Path | None:
-    """Where a list from standard input is kept until its run has ended; None for a list that is a file."""
-    return place.state / f"{choice.label}.list" if place.campaign.recipients.file == "-" else None
 
 
 def _open_list(

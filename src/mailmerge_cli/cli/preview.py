@@ -24,7 +24,7 @@ def preview(
     screen: Screen,
 ) -> int:
     """Show one message, or write all as .eml files. No connection, nothing recorded."""
-    from mailmerge_cli.cli.rehearsal import chosen, composed, letters, open_looking, show, write_eml
+    from mailmerge_cli.cli.rehearsal import chosen, composed, letters, open_looking, show, shown, write_eml
     from mailmerge_cli.cli.wishes import account_of, place_with
 
     place = place_with(inputs)
@@ -34,7 +34,11 @@ def preview(
         for note in opened.notes:
             screen.note(note)
         if out is None:
-            show(screen, opened, chosen(opened, row, key, None)[0])
+            letter = chosen(opened, row, key, None)[0]
+            if screen.as_json:
+                screen.json({"schema": 1, "row": letter.row, "mail": shown(opened, letter)})
+            else:
+                show(screen, opened, letter)
             return ExitCode.OK
         _make(out)
         number = 0

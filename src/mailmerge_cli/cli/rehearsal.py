@@ -19,10 +19,10 @@ from pathlib import Path
 from mailmerge_cli.address import Address, AddressFault, parse_address, parse_mailbox
 from mailmerge_cli.campaign.judge import Bad
 from mailmerge_cli.campaign.runs import choose_run
+from mailmerge_cli.cli.account_trial import OneMail
 from mailmerge_cli.cli.place import Place
 from mailmerge_cli.cli.prepare import Inputs, open_inputs
 from mailmerge_cli.cli.screen import Screen
-from mailmerge_cli.cli.account_trial import OneMail
 from mailmerge_cli.errors import ExitCode, LedgerFault, MailmergeError, Refused, Stopped, UsageFault
 from mailmerge_cli.ledger.ledger import Ledger
 from mailmerge_cli.ledger.lock import is_held
@@ -73,12 +73,17 @@ def show_first(screen: Screen, inputs: Inputs) -> None:
 
 def show(screen: Screen, inputs: Inputs, letter: Letter) -> None:
     """One mail as it would be sent, on the screen."""
+    screen.panel(shown(inputs, letter), title=f"row {letter.row}")
+
+
+def shown(inputs: Inputs, letter: Letter) -> str:
+    """One mail as it would be sent, as text."""
     from mailmerge_cli.mailbox.show import show_letter
 
     with tempfile.TemporaryDirectory(prefix="mailmerge-preview-") as folder:
         file = Path(folder) / "preview.eml"
         write_eml(file, composed(inputs, letter))
-        screen.panel(show_letter(file), title=f"row {letter.row}")
+        return show_letter(file)
 
 
 def composed(inputs: Inputs, letter: Letter) -> tuple[bytes, ...]:

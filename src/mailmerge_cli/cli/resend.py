@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from mailmerge_cli.cli.options import OnKeys
-from mailmerge_cli.cli.place import run_of
+from mailmerge_cli.cli.options import InputsOnKeys
+from mailmerge_cli.cli.place import run_of, spool_for
 from mailmerge_cli.cli.screen import Screen
-from mailmerge_cli.errors import ExitCode, Refused
+from mailmerge_cli.errors import ExitCode, MailmergeError, Refused
 from mailmerge_cli.ledger.ledger import Ledger
 from mailmerge_cli.model.delivery import Run, State
 
@@ -21,44 +21,42 @@ def resend(
     to: Annotated[
         str | None, typer.Option("--to", metavar="ADDRESS", help="To this address instead (one key only).")
     ] = None,
-    account: Annotated[
-        str | None,
-        typer.Option("--account", "-a", help="A sending account's name, or a URL without password."),
-    ] = None,
     password_stdin: Annotated[
         bool, typer.Option("--password-stdin", help="Read the password from standard input.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     *,
-    where: OnKeys,
+    inputs: InputsOnKeys,
     screen: Screen,
 ) -> int:
     """Send a second mail, on purpose, to people who have theirs."""
     from mailmerge_cli.campaign.runs import Choice
-    from mailmerge_cli.cli.options import Inputs
+    from mailmerge_cli.cli.boundary import refuse
     from mailmerge_cli.cli.sending import Sending, Wishes, tell_summary
     from mailmerge_cli.cli.typed import typed_of
     from mailmerge_cli.cli.wishes import account_of, credentials_for, place_with
 
-    inputs = Inputs(
-        campaign=where.campaign_option, recipients=where.recipients, message=where.message,
-        state_dir=where.state_dir, account=account,
-    )  # fmt: skip
     place = place_with(inputs)
     sender = account_of(place)
     address = _checked(to, keys)
     credentials = credentials_for(sender, screen, password_stdin=password_stdin)
-    typed = typed_of(where, place.campaign.account)
+    typed = typed_of(inputs, place.campaign.account)
     with place.writing(must_exist=True) as ledger:
-        run = run_of(ledger, where)
+        run = run_of(ledger, inputs)
         _check_keys(ledger, run, keys)
         question = f"{len(keys)} of run “{run.label}” have their mail already. Send them a second one?"
         if not screen.confirm(question, yes=yes):
             screen.say("Nothing was sent.")
             return ExitCode.OK
         wishes = Wishes(only=tuple(keys), yes=True, again=True, again_to=address)
-        sending = Sending(screen, place, sender, credentials, wishes, typed, from_ledger=True)
-        summary = sending.send(ledger, Choice(run.label, run, run.opened))
+        choice = Choice(run.label, run, run.opened)
+        spool = spool_for(place, run.label)
+        kept = spool is not None and spool.exists()
+        sending = Sending(screen, place, sender, credentials, wishes, typed, from_ledger=kept)
+        try:
+            summary = sending.send(ledger, choice)
+        except (MailmergeError, KeyboardInterrupt) as error:
+            return refuse(screen, error, sending.standing)
     return tell_summary(screen, summary, typed)
 
 

@@ -11,7 +11,7 @@ import typer
 
 from mailmerge_cli.cli.options import Everywhere, Inputs
 from mailmerge_cli.cli.screen import Screen
-from mailmerge_cli.errors import UsageFault
+from mailmerge_cli.errors import MailmergeError, UsageFault
 
 
 def send(
@@ -72,6 +72,7 @@ def send(
 ) -> int:
     """Check, ask, send, log; the same command again goes on."""
     from mailmerge_cli.campaign.changes import Acceptance
+    from mailmerge_cli.cli.boundary import refuse
     from mailmerge_cli.cli.check import check_campaign
     from mailmerge_cli.cli.logfile import LogFile
     from mailmerge_cli.cli.rehearsal import send_test
@@ -105,11 +106,14 @@ def send(
     wishes = Wishes(acceptance, keys_of(only), limit, wait_of(wait=wait, max_wait=max_wait), results, yes)
     with ExitStack() as stack:
         log_file = stack.enter_context(LogFile(everywhere.log_file)) if everywhere.log_file else None
-        ledger = stack.enter_context(place.writing(adopt=adopt_ledger))
         sending = Sending(
             screen, place, account, credentials, wishes, typed, log_file=log_file, from_ledger=from_ledger
         )
-        summary = sending.send_all(ledger, datetime.now(UTC), label=inputs.run or "", new_run=new_run)
+        try:
+            ledger = stack.enter_context(place.writing(adopt=adopt_ledger))
+            summary = sending.send_all(ledger, datetime.now(UTC), label=inputs.run or "", new_run=new_run)
+        except (MailmergeError, KeyboardInterrupt) as error:
+            return refuse(screen, error, sending.standing)
     return tell_summary(screen, summary, typed)
 
 

@@ -15,23 +15,27 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from mailmerge_cli.campaign.changes import Acceptance, amendment_for
-from mailmerge_cli.campaign.outgoing import Outgoing
+from mailmerge_cli.campaign.outgoing import Maker, Outgoing
 from mailmerge_cli.campaign.runs import Choice, choose_run, other_unfinished
+from mailmerge_cli.cli.boundary import Standing
 from mailmerge_cli.cli.closing import closing
 from mailmerge_cli.cli.confirm import Answer, Facts, confirm
-from mailmerge_cli.cli.launch import Flight, Landing, launch
-from mailmerge_cli.cli.place import Place
-from mailmerge_cli.cli.prepare import Preparation, open_inputs, prepare, spool_for
+from mailmerge_cli.cli.launch import Flight, Landing, launch, workers_for
+from mailmerge_cli.cli.place import Place, spool_for
+from mailmerge_cli.cli.prepare import Preparation, open_inputs, prepare
 from mailmerge_cli.cli.progress import Progress
 from mailmerge_cli.cli.rehearsal import send_own_test, show_first
 from mailmerge_cli.cli.screen import Screen
 from mailmerge_cli.config.places import quota_path
+from mailmerge_cli.engine.crew import Crew
+from mailmerge_cli.engine.line import Carrier
 from mailmerge_cli.engine.patience import Rules
 from mailmerge_cli.engine.run import Ending
+from mailmerge_cli.engine.worker import Recipe
 from mailmerge_cli.errors import ExitCode, MailmergeError, Refused, Unreachable
 from mailmerge_cli.events import Event, Observer, Settled
-from mailmerge_cli.ledger.differences import Amendment
 from mailmerge_cli.ledger.ledger import Ledger
+from mailmerge_cli.ledger.lock import descriptor_of
 from mailmerge_cli.ledger.quota import QuotaBook, quota_name
 from mailmerge_cli.model.account import Account, Credentials
 from mailmerge_cli.model.campaign import Unfinished
@@ -96,11 +100,13 @@ class Sending:
         self._log_file = log_file
         self._from_ledger = from_ledger
         self._started = datetime.now(UTC)
+        self.standing = Standing(place.campaign.name, ledger=place.ledger)
 
     def send_all(self, ledger: Ledger, now: datetime, *, label: str = "", new_run: bool = False) -> Summary:
         """The run that is meant, after other unfinished ones if the campaign says so."""
         campaign = self._place.campaign
         choice = choose_run(ledger, campaign, now, label=label, new_run=new_run)
+        self._stand(ledger, choice)
         for other in other_unfinished(ledger, campaign, choice):
             if campaign.unfinished is Unfinished.CANCEL:
                 self._screen.note(
@@ -115,9 +121,11 @@ class Sending:
         return self.send(ledger, choice)
 
     def send(self, ledger: Ledger, choice: Choice) -> Summary:
-        """Everything, for one run. Raises what refuses it before anything was sent."""
+        """Everything, for one run. Raises what refuses it before anything was sent; `standing` then tells of it."""
+        self._stand(ledger, choice)
+        spool = spool_for(self._place, choice.label)
         with ExitStack() as stack:
-            spool = spool_for(self._place, choice)
+            stack.callback(self._forget_list, spool, ledger, choice.label)
             stdin = None if self._from_ledger else sys.stdin.buffer
             inputs = open_inputs(stack, self._place.campaign, choice, self._account, stdin=stdin, spool=spool)
             preparation = prepare(stack, inputs, ledger if choice.run else None)
@@ -134,7 +142,20 @@ class Sending:
                 return self._not_sent(run, ledger, preparation)
             if run is None:
                 run = self._entered(ledger, choice, preparation)
+            self._stand(ledger, replace(choice, run=run))
+            if not ledger.counts(run).left:
+                return self._nothing_due(ledger, run)
             return self._sent(stack, ledger, run, preparation, due)
+
+    def _forget_list(self, spool: Path | None, ledger: Ledger, label: str) -> None:
+        """A list from standard input is kept as long as its run has rows left, and no longer: it holds cells."""
+        run = ledger.run(label)
+        if spool is not None and (run is None or not ledger.counts(run).left):
+            spool.unlink(missing_ok=True)
+
+    def _stand(self, ledger: Ledger, choice: Choice) -> None:
+        counts = ledger.counts(choice.run) if choice.run else Counts()
+        self.standing = Standing(self._place.campaign.name, choice.label, counts, self._place.ledger)
 
     # -- before --------------------------------------------------------------------------------------------------
 
@@ -145,12 +166,8 @@ class Sending:
             return None
         said = self._wishes.acceptance
         differences = preparation.plan.draft.compare(ledger, run)
-        amendment = amendment_for(differences, said)
-        if differences or (amendment.failed and differences.failed):
-            run = ledger.amend(run, preparation.plan.draft, amendment, preparation.digest)
-        elif run.inputs != preparation.digest:
-            run = ledger.amend(run, preparation.plan.draft, Amendment(), preparation.digest)
-        return run
+        # Even where nothing differs: row numbers follow the list.
+        return ledger.amend(run, preparation.plan.draft, amendment_for(differences, said), preparation.digest)
 
     def _entered(self, ledger: Ledger, choice: Choice, preparation: Preparation) -> Run:
         zone = self._place.campaign.timezone
@@ -188,6 +205,8 @@ class Sending:
 
     def _agreed(self, preparation: Preparation, due: int) -> bool:
         if self._wishes.yes:
+            for line in self._extra():
+                self._screen.say(line)
             return True
         facts = self._facts(preparation, due)
         while True:
@@ -206,9 +225,6 @@ class Sending:
         finish = None
         if slowest is not None:
             finish = datetime.now(UTC) + timedelta(seconds=due * slowest.seconds / slowest.count)
-        extra = []
-        if account.kind == "outbox":
-            extra.append(f"Nothing leaves this machine: the mails are written to {account.folder}.")
         attachments = f"{plan.attachments} attachments each" if plan.attachments > 1 else "1 attachment each"
         return Facts(
             count=due,
@@ -220,8 +236,13 @@ class Sending:
             rate=" and ".join(map(str, rates)),
             finish=finish,
             attachments=attachments if plan.attachments else "",
-            extra=tuple(extra),
+            extra=self._extra(),
         )
+
+    def _extra(self) -> tuple[str, ...]:
+        if self._account.kind == "outbox":
+            return (f"Nothing leaves this machine: the mails are written to {self._account.folder}.",)
+        return ()
 
     # -- sending -------------------------------------------------------------------------------------------------
 
@@ -235,7 +256,7 @@ class Sending:
     def _sent(
         self, stack: ExitStack, ledger: Ledger, run: Run, preparation: Preparation, due: int
     ) -> Summary:
-        results = ResultLog(self._results(run), run=run.label, zone=self._zone())
+        results = self._result_log(run)
         trace = self._screen.trace if self._screen.debug else None
         account = replace(self._account, connections=self._connections())
         transport = open_transport(account, self._credentials, trace)
@@ -245,7 +266,7 @@ class Sending:
             except MailmergeError as error:
                 landing = Landing(Ending(0, 0, error.reason, error=error))
             else:
-                flight = self._flight(stack, ledger, run, preparation, transport)
+                flight = self._flight(stack, ledger, run, preparation, transport, due)
                 with Progress(self._screen, due, zone=self._zone()) as progress:
                     landing = launch(flight, self._observers(progress, results))
             ledger.finish(run, datetime.now(UTC))
@@ -253,12 +274,21 @@ class Sending:
         return self._summary(ledger, run, preparation, landing)
 
     def _flight(
-        self, stack: ExitStack, ledger: Ledger, run: Run, preparation: Preparation, transport: Transport
+        self,
+        stack: ExitStack,
+        ledger: Ledger,
+        run: Run,
+        preparation: Preparation,
+        transport: Transport,
+        due: int,
     ) -> Flight:
         inputs, sending, rates = preparation.inputs, self._place.campaign.sending, self._rates()
+        connections = min(self._connections(), transport.limits.connections or self._connections())
+        make, workers = Maker(inputs.template), workers_for(sending.workers, due, connections, rates)
+        carrier = self._crew(make, workers, throttled=bool(rates)) if workers else transport
         tray = Outgoing(
-            inputs.source, inputs.judge, inputs.template, ledger, run,
-            domain=inputs.template.sender[1].domain, only=self._wishes.only,
+            inputs.source, inputs.judge, ledger, run, domain=inputs.template.sender[1].domain,
+            make=None if workers else make, only=self._wishes.only,
         )  # fmt: skip
         rules = Rules(
             attempts=sending.attempts,
@@ -267,13 +297,24 @@ class Sending:
             stop_after=sending.stop_after,
             max_wait=self._wishes.max_wait,
             limit=self._wishes.limit,
-            connections=min(self._connections(), transport.limits.connections or self._connections()),
+            connections=connections,
         )
         quota = None
         if any(rate.seconds >= _LONG for rate in rates):
             quota = (stack.enter_context(QuotaBook(quota_path())), quota_name(self._account))
         resumed = not ledger.nothing_begun(run)
-        return Flight(transport, tray, ledger, run, rules, rates, self._account.name, quota, resumed)
+        return Flight(carrier, tray, ledger, run, rules, rates, self._account.name, quota, resumed)
+
+    def _crew(self, make: Maker, workers: int, *, throttled: bool) -> Carrier:
+        account = replace(self._account, connections=self._connections())
+        return Crew(
+            Recipe(make, open_transport, account),
+            self._credentials,
+            workers,
+            throttled=throttled,
+            trace=self._screen.trace if self._screen.debug else None,
+            lock=descriptor_of(self._place.lock),
+        )
 
     def _observers(self, progress: Progress, results: ResultLog) -> list[Observer]:
         def log(event: Event) -> None:
@@ -320,7 +361,9 @@ class Sending:
         )
 
     def _nothing_due(self, ledger: Ledger, run: Run) -> Summary:
-        counts = ledger.counts(run)
+        run, counts = ledger.finish(run, datetime.now(UTC)), ledger.counts(run)
+        # What a person said meanwhile (resolve, cancel) belongs into the result log too.
+        self._result_log(run).rewrite(ledger.deliveries(run))
         when = f" on {run.finished.astimezone(self._zone()):%Y-%m-%d %H:%M}" if run.finished else ""
         if counts.sent and not self._wishes.only:
             self._screen.say(
@@ -344,6 +387,9 @@ class Sending:
             now,
             why="interrupted",
         )
+
+    def _result_log(self, run: Run) -> ResultLog:
+        return ResultLog(self._results(run), run=run.label, zone=self._zone())
 
     def _results(self, run: Run) -> Path:
         return self._wishes.results or self._place.results(run.label)

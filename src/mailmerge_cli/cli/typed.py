@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from typer._click.globals import get_current_context
 
-from mailmerge_cli.cli.options import Inputs, OnKeys, Where
+from mailmerge_cli.cli.options import Inputs, InputsOnKeys, OnKeys, Where
 from mailmerge_cli.report.steps import Typed
 
 _ONCE_WITH_VALUE = frozenset({"--test", "--row", "--key", "--only"})
@@ -34,7 +34,9 @@ def again_of() -> list[str]:
     return again
 
 
-def typed_of(where: Where | OnKeys | Inputs, account: str = "", words: Sequence[str] = ()) -> Typed:
+def typed_of(
+    where: Where | OnKeys | Inputs | InputsOnKeys, account: str = "", words: Sequence[str] = ()
+) -> Typed:
     """How the campaign and the run were named. `words`: the whole `send` as it was typed, for the command to repeat."""
     campaign = where.campaign or where.campaign_option
     options = [

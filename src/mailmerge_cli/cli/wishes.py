@@ -6,7 +6,7 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 
-from mailmerge_cli.cli.options import Inputs
+from mailmerge_cli.cli.options import Inputs, InputsOnKeys
 from mailmerge_cli.cli.place import Place, campaign_path
 from mailmerge_cli.cli.screen import Screen
 from mailmerge_cli.config.accounts_file import find_account
@@ -19,7 +19,7 @@ from mailmerge_cli.model.account import Account
 from mailmerge_cli.model.rate import parse_duration
 
 
-def place_with(inputs: Inputs) -> Place:
+def place_with(inputs: Inputs | InputsOnKeys) -> Place:
     """The campaign with all options laid over it."""
     options = CampaignOptions(
         recipients=inputs.recipients,

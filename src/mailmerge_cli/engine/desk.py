@@ -9,13 +9,31 @@ from datetime import datetime
 from typing import Protocol
 
 from mailmerge_cli.model.delivery import Delivery
-from mailmerge_cli.model.mail import Mail
+
+
+class Parcel(Protocol):
+    """What is handed out for one delivery: a mail; or, where workers make the mails, what it takes to make it."""
+
+    @property
+    def delivery(self) -> int:
+        """The ledger's number."""
+        ...
+
+    @property
+    def message_id(self) -> str:
+        """With angle brackets."""
+        ...
+
+    @property
+    def attempt(self) -> int:
+        """Which attempt this will be, from 1."""
+        ...
 
 
 class Tray(Protocol):
-    """What is to be sent, made mail by mail when its turn comes."""
+    """What is to be sent, made piece by piece when its turn comes."""
 
-    def due(self, now: datetime) -> Iterator[tuple[Delivery, Mail]]:
+    def due(self, now: datetime) -> Iterator[tuple[Delivery, Parcel]]:
         """One pass over the list: every delivery that is pending, or deferred and due; raises Refused if the list changed."""
         ...
 
@@ -30,21 +48,21 @@ class Tray(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Carried:
-    """A mail on its way and the ledger's line of it when it was handed out."""
+    """A parcel on its way and the ledger's line of it when it was handed out."""
 
     delivery: Delivery
-    mail: Mail
+    parcel: Parcel
 
 
 class Desk:
-    """Hands out mails one by one; memory holds one mail ahead and those on their way."""
+    """Hands out parcels one by one; memory holds one ahead and those on their way."""
 
     def __init__(self, tray: Tray, limit: int | None) -> None:
         self._tray = tray
         self._limit = limit
-        self._pass: Iterator[tuple[Delivery, Mail]] = iter(())
-        self._ahead: Mail | None = None
-        self._returned: deque[Mail] = deque()
+        self._pass: Iterator[tuple[Delivery, Parcel]] = iter(())
+        self._ahead: Parcel | None = None
+        self._returned: deque[Parcel] = deque()
         self.on_the_way: dict[int, Carried] = {}
         self.handed_out = 0
 
@@ -54,33 +72,33 @@ class Desk:
         self._ahead = None
 
     def more(self) -> bool:
-        """Whether there is a mail to hand out now."""
+        """Whether there is one to hand out now."""
         if self.limit_reached:
             return False
         if self._returned or self._ahead is not None:
             return True
-        for delivery, mail in self._pass:
-            # A mail that was handed back in this pass must not come round a second time beside itself.
+        for delivery, parcel in self._pass:
+            # What was handed back in this pass must not come round a second time beside itself.
             if delivery.id not in self.on_the_way:
-                self.on_the_way[delivery.id] = Carried(delivery, mail)
-                self._ahead = mail
+                self.on_the_way[delivery.id] = Carried(delivery, parcel)
+                self._ahead = parcel
                 return True
         return False
 
-    def next(self) -> Mail | None:
-        """The next mail; None if there is none for now."""
+    def next(self) -> Parcel | None:
+        """The next parcel; None if there is none for now."""
         if not self.more():
             return None
         self.handed_out += 1
         if self._returned:
             return self._returned.popleft()
-        mail, self._ahead = self._ahead, None
-        return mail
+        parcel, self._ahead = self._ahead, None
+        return parcel
 
-    def give_back(self, mail: Mail) -> None:
+    def give_back(self, parcel: Parcel) -> None:
         """It was not sent: it comes round again, before the others."""
         self.handed_out -= 1
-        self._returned.append(mail)
+        self._returned.append(parcel)
 
     def done(self, delivery: int, *, keep: bool = False) -> Carried:
         """It is settled for this pass; `keep` where it comes round again."""

@@ -6,6 +6,7 @@ Rule: the first reason to stop stands; an error that comes later is kept, not hi
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from mailmerge_cli.clock import Clock
@@ -35,6 +36,7 @@ class Gate:
         self.reason = ""
         self.resume_at: datetime | None = None
         self.error: MailmergeError | None = None
+        self.on_change: Callable[[], None] | None = None  # told when a hold begins, and at the stop
 
     @property
     def stopped(self) -> bool:
@@ -56,6 +58,7 @@ class Gate:
         elif self.error is None:
             self.error = error
         self._stopping.set()
+        self._changed()
 
     async def pause(self, seconds: float) -> bool:
         """Wait; True when the run stops meanwhile."""
@@ -107,7 +110,7 @@ class Gate:
         if self._patience.exhausted or not self.may_stand_still(seconds):
             self.stop("deferred", resume_at=until, error=Stopped(f"The server keeps us waiting: {why}"))
             return
-        self._hold_until = max(self._hold_until, self._clock.monotonic() + seconds)
+        self._hold(seconds)
         self._tell(Waiting("back-off", until, why))
 
     def lost(self, error: Unreachable) -> None:
@@ -117,6 +120,14 @@ class Gate:
         if self._patience.exhausted or not self.may_stand_still(seconds):
             self.stop("unreachable", error=error)
             return
-        self._hold_until = max(self._hold_until, self._clock.monotonic() + seconds)
+        self._hold(seconds)
         until = self._clock.now() + timedelta(seconds=seconds)
         self._tell(Waiting("back-off", until, error.message))
+
+    def _hold(self, seconds: float) -> None:
+        self._hold_until = max(self._hold_until, self._clock.monotonic() + seconds)
+        self._changed()
+
+    def _changed(self) -> None:
+        if self.on_change is not None:
+            self.on_change()

@@ -13,10 +13,11 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from mailmerge_cli.clock import Clock
-from mailmerge_cli.engine.desk import Desk, Tray
+from mailmerge_cli.engine.desk import Desk, Parcel, Tray
 from mailmerge_cli.engine.gate import Gate
+from mailmerge_cli.engine.line import Carrier, Line, WorkerLost
 from mailmerge_cli.engine.patience import Breaker, Rules
-from mailmerge_cli.engine.scribe import Scribe
+from mailmerge_cli.engine.scribe import Scribe, Written
 from mailmerge_cli.engine.throttle import Throttle
 from mailmerge_cli.errors import (
     ConfigFault,
@@ -28,12 +29,15 @@ from mailmerge_cli.errors import (
 from mailmerge_cli.events import Connected, Observer, Settled, Trouble, Waiting
 from mailmerge_cli.ledger.records import Answer, Intent, Record
 from mailmerge_cli.model.delivery import Delivery, State
-from mailmerge_cli.model.mail import Advice, Blame, Mail, Outcome, Settlement, Verdict
-from mailmerge_cli.model.transport import Transport
+from mailmerge_cli.model.mail import Advice, Blame, Outcome, Verdict
 
 _GRACE = 30.0  # seconds for what is in flight after the first Ctrl-C
 _DAY = timedelta(days=1)
 _GUILTY_AFTER = 3  # connections that one mail has broken
+_WORKERS_LOST = 5  # so many in one call are no accident
+
+Settlement = tuple[Parcel, Outcome]
+"""What was handed out, and what came of it."""
 
 
 class Book(Protocol):
@@ -73,7 +77,7 @@ class Engine:
     def __init__(
         self,
         *,
-        transport: Transport,
+        transport: Carrier,
         tray: Tray,
         book: Book,
         throttle: Throttle,
@@ -91,13 +95,15 @@ class Engine:
         self._tell = observer
         self._account = account
         self._desk = Desk(tray, rules.limit)
-        self._gate = Gate(clock, observer, rules.max_wait)
+        self.gate = Gate(clock, observer, rules.max_wait)
+        self._scribe = Scribe(self._write, self._after_write)
         self._breaker = Breaker(rules.stop_after)
         self._width = rules.connections
         self._open = 0
         self._sent = 0
         self._begun = 0
         self._carriers: set[asyncio.Task[None]] = set()
+        self._lost_workers: list[WorkerLost] = []
         self._in_flight: set[int] = set()  # begun, no outcome on disk yet
         self._troubled: dict[int, tuple[int, int]] = {}  # delivery → times, mails sent at the first of them
 
@@ -105,24 +111,25 @@ class Engine:
 
     async def run(self) -> Ending:
         """Send until nothing is due, or until something stops it. Never raises a MailmergeError: it is in the ending."""
-        async with Scribe(self._write, self._after_write) as self._scribe:
-            try:
-                self._desk.open_pass(self._clock.now())
-                while await self._round():
-                    pass
-            except MailmergeError as error:
-                self._gate.stop("", error=error)
+        try:
+            self._desk.open_pass(self._clock.now())
+            while await self._round():
+                pass
+        except MailmergeError as error:
+            self.gate.stop("", error=error)
+        finally:
+            self._scribe.work()
         self._undo_burnt()
-        return Ending(self._sent, self._begun, self._gate.reason, self._gate.resume_at, self._gate.error)
+        return Ending(self._sent, self._begun, self.gate.reason, self.gate.resume_at, self.gate.error)
 
     def interrupt(self) -> None:
         """First signal: nothing new is begun, what is in flight may finish (30 s)."""
-        self._gate.stop("interrupted")
+        self.gate.stop("interrupted")
         asyncio.get_running_loop().call_later(_GRACE, self.abort)
 
     def fail(self, error: MailmergeError) -> None:
         """Something outside, such as the result log, cannot go on: nothing new is begun."""
-        self._gate.stop("", error=error)
+        self.gate.stop("", error=error)
 
     def abort(self) -> None:
         """Second signal: leave now; what has no answer is in doubt."""
@@ -142,39 +149,52 @@ class Engine:
         for carrier in done:
             if not carrier.cancelled() and (error := carrier.exception()) is not None:
                 raise error
-        if self._gate.stopped:
+        if self.gate.stopped:
             return False
         if self._desk.limit_reached:
-            self._gate.stop("limit")
+            self.gate.stop("limit")
             return False
         return self._desk.more() or await self._await_deferred()
 
     async def _carry(self, number: int) -> None:
         """One connection after the other, as long as there is something to carry."""
-        line = _Line(self, number)
-        while number < self._width and not self._gate.stopped:
-            if await self._gate.held() or not self._has_more():
+        line = Line(self, number)
+        while number < self._width and not self.gate.stopped:
+            if await self.gate.held() or not self._has_more():
                 return
             self._open += 1
             self._tell(Connected(self._open))
             before = self._sent
             try:
                 await self._transport.carry(line)
+            except WorkerLost as lost:
+                self._lose_worker(lost)
             except Unreachable as error:
-                self._gate.lost(error)
+                self.gate.lost(error)
             except MailmergeError as error:
-                self._gate.stop("", error=error)
+                self.gate.stop("", error=error)
             else:
                 if self._sent == before and self._desk.more() and number < self._width:
-                    self._gate.trouble("the server closed the connection")
+                    self.gate.trouble("the server closed the connection")
             finally:
                 self._open -= 1
+
+    def _lose_worker(self, lost: WorkerLost) -> None:
+        """All lines of the worker come here with the same `lost`."""
+        if lost in self._lost_workers:
+            return
+        self._lost_workers.append(lost)
+        if len(self._lost_workers) < _WORKERS_LOST:
+            self._tell(Trouble(f"{lost} Another takes its place."))
+            return
+        hint = "Is there enough memory? --workers 1 sends without worker processes."
+        self.gate.stop("failed", error=Stopped(f"{lost} Too many did.", hint=hint, reason="failed"))
 
     def _has_more(self) -> bool:
         try:
             return self._desk.more()
         except MailmergeError as error:
-            self._gate.stop("", error=error)
+            self.gate.stop("", error=error)
             return False
 
     async def _await_deferred(self) -> bool:
@@ -184,12 +204,12 @@ class Engine:
         due = self._tray.next_due()
         now = self._clock.now()
         wait = (due - now).total_seconds() if due else 0.0
-        if due and not self._gate.may_stand_still(wait):
-            self._gate.stop("deferred", resume_at=due)
+        if due and not self.gate.may_stand_still(wait):
+            self.gate.stop("deferred", resume_at=due)
             return False
         if due and wait > 0:
             self._tell(Waiting("deferred", due, "the server asked to try these again later"))
-            if await self._gate.pause(wait):
+            if await self.gate.pause(wait):
                 return False
         self._desk.open_pass(self._clock.now())
         if not self._desk.more():
@@ -198,63 +218,92 @@ class Engine:
 
     # -- one mail ------------------------------------------------------------------------------------------------
 
-    async def take(self, number: int) -> Mail | None:
-        """The next mail for that connection, once the throttle permits it; None: end the connection."""
-        if number >= self._width or await self._gate.held() or not self._has_more():
+    async def take(self, number: int) -> Parcel | None:
+        """The next parcel for that connection, once the throttle permits it; None: end the connection."""
+        if self.closed(number) or await self.gate.held() or not self._has_more():
             return None
-        mail = self._desk.next()
-        if mail is None:
+        parcel = self._desk.next()
+        if parcel is None:
             return None
-        if not await self._throttle.permit(self._gate.pause, self._gate.quota_used):
-            self._desk.give_back(mail)
+        if not await self._throttle.permit(self.gate.pause, self.gate.quota_used):
+            self._desk.give_back(parcel)
             return None
-        return mail
+        return parcel
 
     def ready(self, number: int) -> bool:
-        """Whether `take` would give a mail at once."""
-        return number < self._width and not self._gate.holding and self._throttle.ready() and self._has_more()
+        """Whether `take` would give one at once."""
+        return (
+            not self.closed(number) and not self.gate.holding and self._throttle.ready() and self._has_more()
+        )
 
-    async def commit(self, settled: Settlement | None, begun: Mail | None) -> None:
+    def closed(self, number: int) -> bool:
+        """The server wants fewer connections, and this one is too many."""
+        return number >= self._width
+
+    def draw(self) -> Parcel | None:
+        """The next parcel, without a permit."""
+        return self._desk.next() if self._has_more() else None
+
+    def put_back(self, parcel: Parcel) -> None:
+        """Drawn, and not begun."""
+        self._desk.give_back(parcel)
+
+    async def permit(self, number: int) -> bool:
+        """Wait until a drawn parcel may go; False: it may not, give it back."""
+        if await self.gate.held() or self.closed(number):
+            return False
+        return await self._throttle.permit(self.gate.pause, self.gate.quota_used)
+
+    async def commit(self, settled: Settlement | None, begun: Parcel | None) -> None:
         """One durable transaction for an outcome and an intent."""
-        if settled is not None and self._never_begun(settled):
-            self._desk.give_back(settled.mail)
+        record = self._record(settled, begun)
+        if record is not None:
+            await self._scribe.put(record)
+
+    def enter(self, settled: Settlement | None, begun: Parcel | None, written: Written) -> None:
+        """The same, with a word when it is durable."""
+        record = self._record(settled, begun)
+        if record is None:
+            written(None)
+        else:
+            self._scribe.add(record, written)
+
+    def _record(self, settled: Settlement | None, begun: Parcel | None) -> Record | None:
+        """What is to be written; None where nothing is: what was taken and never begun is only handed back."""
+        if settled is not None and self._never_begun(*settled):
+            self._desk.give_back(settled[0])
             settled = None
         if settled is None and begun is None:
-            return
-        await self._scribe.put(Record(self._intent(begun), self._answer(settled)))
-
-    def _never_begun(self, settled: Settlement) -> bool:
-        released = settled.outcome.verdict is Verdict.RELEASED
-        return released and settled.mail.delivery not in self._in_flight
-
-    def _intent(self, mail: Mail | None) -> Intent | None:
-        if mail is None:
             return None
-        self._in_flight.add(mail.delivery)
-        return Intent(mail.delivery, mail.message_id, self._account)
+        return Record(self._intent(begun), self._answer(*settled) if settled else None)
 
-    def _answer(self, settled: Settlement | None) -> Answer | None:
-        if settled is None:
+    def _never_begun(self, parcel: Parcel, outcome: Outcome) -> bool:
+        return outcome.verdict is Verdict.RELEASED and parcel.delivery not in self._in_flight
+
+    def _intent(self, parcel: Parcel | None) -> Intent | None:
+        if parcel is None:
             return None
-        mail = settled.mail
-        outcome = self._blame_again(mail, settled.outcome)
-        delivery = self._desk.on_the_way[mail.delivery].delivery
-        next_attempt, give_up = self._rules.next_attempt(outcome, delivery, mail.attempt, self._clock.now())
-        return Answer(mail.delivery, outcome, self._account, mail.message_id, next_attempt, give_up)
+        self._in_flight.add(parcel.delivery)
+        return Intent(parcel.delivery, parcel.message_id, self._account)
 
-    def _blame_again(self, mail: Mail, outcome: Outcome) -> Outcome:
+    def _answer(self, parcel: Parcel, outcome: Outcome) -> Answer:
+        outcome = self._blame_again(parcel, outcome)
+        delivery = self._desk.on_the_way[parcel.delivery].delivery
+        next_attempt, give_up = self._rules.next_attempt(outcome, delivery, parcel.attempt, self._clock.now())
+        return Answer(parcel.delivery, outcome, self._account, parcel.message_id, next_attempt, give_up)
+
+    def _blame_again(self, parcel: Parcel, outcome: Outcome) -> Outcome:
         """A mail that breaks connection after connection while others get through is itself to blame."""
         if outcome.blame is not Blame.TRANSPORT or outcome.advice is not Advice.NONE:
             return outcome
-        times, sent_then = self._troubled.get(mail.delivery, (0, self._sent))
-        self._troubled[mail.delivery] = (times + 1, sent_then)
+        times, sent_then = self._troubled.get(parcel.delivery, (0, self._sent))
+        self._troubled[parcel.delivery] = (times + 1, sent_then)
         guilty = times + 1 >= _GUILTY_AFTER and self._sent > sent_then
         return replace(outcome, blame=Blame.MESSAGE) if guilty else outcome
 
     # -- after the ledger has it ---------------------------------------------------------------------------------
 
     def _write(self, batch: Sequence[Record]) -> list[Delivery]:
-        """In the scribe's thread."""
         return self._book.write(batch, self._clock.now())
 
     def _after_write(self, deliveries: list[Delivery], batch: list[Record]) -> None:
@@ -270,14 +319,14 @@ class Engine:
         comes_again = delivery.state is State.PENDING  # released, or refused for no fault of its own
         carried = self._desk.done(delivery.id, keep=comes_again)
         if comes_again:
-            self._desk.give_back(carried.mail)
+            self._desk.give_back(carried.parcel)
         if outcome.verdict is Verdict.ACCEPTED:
             self._sent += 1
-            self._gate.success()
+            self.gate.success()
         if outcome.blame is Blame.TRANSPORT:
             self._heed(outcome)
         else:
-            self._gate.progress()
+            self.gate.progress()
             if self._breaker.hear(outcome, delivery.id):
                 self._trip(outcome)
 
@@ -288,33 +337,33 @@ class Engine:
         match outcome.advice:
             case Advice.QUOTA:
                 wait = timedelta(seconds=outcome.wait) or _DAY
-                self._gate.stop(
+                self.gate.stop(
                     "quota",
                     resume_at=self._clock.now() + wait,
                     error=Stopped(f"Quota used up: {text}", reason="quota"),
                 )
             case Advice.STOP:
-                self._gate.stop(
+                self.gate.stop(
                     "breaker",
                     error=Stopped(f"The server wants no mail from us now: {text}", reason="breaker"),
                 )
             case Advice.STOP_CONFIG:
-                self._gate.stop("config", error=ConfigFault(f"The server refuses this sender: {text}"))
+                self.gate.stop("config", error=ConfigFault(f"The server refuses this sender: {text}"))
             case Advice.STOP_CREDENTIALS:
-                self._gate.stop(
+                self.gate.stop(
                     "credentials", error=CredentialsFault(f"The server refuses this login: {text}")
                 )
             case Advice.FEWER_CONNECTIONS if self._width > 1:
                 self._width -= 1
                 self._tell(Trouble(f"The server wants fewer connections; going on with {self._width}."))
-                self._gate.trouble(text, outcome)
+                self.gate.trouble(text, outcome)
             case _:
-                self._gate.trouble(text, outcome)
+                self.gate.trouble(text, outcome)
 
     def _trip(self, outcome: Outcome) -> None:
         count = len(self._breaker.burnt)
         said = f"{outcome.code} {outcome.enhanced} {outcome.text}".strip()
-        self._gate.stop(
+        self.gate.stop(
             "breaker",
             error=Stopped(
                 f"{count} refusals in a row that are alike ({said}): this is hardly the recipients' fault, so these "
@@ -326,22 +375,5 @@ class Engine:
         )
 
     def _undo_burnt(self) -> None:
-        if self._gate.reason == "breaker" and self._breaker.burnt:
+        if self.gate.reason == "breaker" and self._breaker.burnt:
             self._book.undo(self._breaker.burnt)
-
-
-class _Line:
-    """The feed of one connection."""
-
-    def __init__(self, engine: Engine, number: int) -> None:
-        self._engine = engine
-        self._number = number
-
-    def ready(self) -> bool:
-        return self._engine.ready(self._number)
-
-    async def take(self) -> Mail | None:
-        return await self._engine.take(self._number)
-
-    async def commit(self, settled: Settlement | None, begun: Mail | None) -> None:
-        await self._engine.commit(settled, begun)

@@ -1,74 +1,80 @@
 """The one writer of the ledger: the records of all connections that wait at a moment become one durable transaction.
 
 Rule: a record is on disk when its `put` returns; if the ledger fails, every waiting and later `put` raises, and nothing goes out.
+
+It writes in the event loop's own thread. A thread of its own was tried: the two fight for the interpreter at every statement, and
+while one half of the connections waits for the disk the other half gathers, so that each waits for two transactions instead of one.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Self
 
-from mailmerge_cli.errors import MailmergeError
 from mailmerge_cli.ledger.records import Record
 from mailmerge_cli.model.delivery import Delivery
 
 Write = Callable[[Sequence[Record]], list[Delivery]]
 """Writes records in one transaction; returns the settled deliveries as they stand then, in the records' order."""
 
+Written = Callable[[Exception | None], None]
+"""Told when a record is durable, or why it is not and never will be."""
+
 
 class Scribe:
-    """Group commit: while one transaction is on its way to the disk, the next gathers."""
+    """Group commit: what comes within one turn of the event loop is one transaction.
+
+    Args:
+        write: writes it.
+        settled: hears of it, before those who wait do.
+    """
 
     def __init__(self, write: Write, settled: Callable[[list[Delivery], list[Record]], None]) -> None:
         self._write = write
         self._settled = settled
         self._waiting: list[Record] = []
-        self._written: asyncio.Future[None] | None = None  # of those that wait now
-        self._task: asyncio.Task[None] | None = None
-        self._fault: MailmergeError | None = None
-        self._hand = ThreadPoolExecutor(1, "ledger")
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        if self._task is not None:
-            await asyncio.wait([self._task])
-        self._hand.shutdown()
+        self._told: list[Written] = []
+        self._fault: Exception | None = None
 
     async def put(self, record: Record) -> None:
         """Write one record; returns when it is durable."""
+        durable: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def written(fault: Exception | None) -> None:
+            if durable.done():
+                return  # whoever waited was cancelled; the record is written all the same
+            if fault is None:
+                durable.set_result(None)
+            else:
+                durable.set_exception(fault)
+
+        self.add(record, written)
+        await durable
+
+    def add(self, record: Record, written: Written) -> None:
+        """Write one record soon, and say so."""
         if self._fault is not None:
-            raise self._fault
-        if self._written is None:
-            self._written = asyncio.get_running_loop().create_future()
+            written(self._fault)
+            return
+        if not self._waiting:
+            asyncio.get_running_loop().call_soon(self._soon)
         self._waiting.append(record)
-        written = self._written
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._work())
-        # A cancelled connection must not take the others' transaction with it.
-        await asyncio.shield(written)
+        self._told.append(written)
 
-    async def _work(self) -> None:
-        loop = asyncio.get_running_loop()
-        while self._waiting:
-            batch, self._waiting = self._waiting, []
-            written, self._written = self._written, None
-            assert written is not None
-            try:
-                deliveries = await loop.run_in_executor(self._hand, self._write, batch)
-            except MailmergeError as fault:
-                self._fail(written, fault)
-                return
+    def _soon(self) -> None:
+        asyncio.get_running_loop().call_soon(self.work)
+
+    def work(self) -> None:
+        """Write what waits, now."""
+        batch, self._waiting = self._waiting, []
+        told, self._told = self._told, []
+        if not batch:
+            return
+        try:
+            deliveries = self._write(batch)
+        except Exception as fault:  # noqa: BLE001  whatever it is: whoever waits must hear of it, or the run hangs
+            self._fault = fault
+        else:
             self._settled(deliveries, batch)
-            written.set_result(None)
-
-    def _fail(self, written: asyncio.Future[None], fault: MailmergeError) -> None:
-        self._fault = fault
-        for future in (written, self._written):
-            if future is not None and not future.done():
-                future.set_exception(fault)
-                future.exception()  # whoever waited may be gone; this is not to be told twice
-        self._waiting, self._written = [], None
+        for written in told:
+            written(self._fault)

@@ -22,12 +22,16 @@ from mailmerge_cli.model.delivery import Run, State
 
 CANCELLED: Final = "cancelled"  # kinds of `change` that are no differences
 AGAIN: Final = "again"
+QUIET: Final = "quiet"  # new, but skipped
+
+_CACHE: Final = 32_000  # KiB
 
 _FACE: Final = "CASE e.state WHEN 'pending' THEN e.content_hash ELSE CAST(e.state AS BLOB) END"
 _STATE: Final = "CASE d.state WHEN 'sending' THEN 'in_doubt' ELSE d.state END"
 
 _KIND: Final = f"""
 CASE
+WHEN d.id IS NULL THEN CASE e.state WHEN 'skipped' THEN '{QUIET}' ELSE '{Kind.NEW}' END
 WHEN d.state IN ('pending', 'deferred') THEN
     CASE e.state WHEN 'pending' THEN CASE WHEN e.content_hash <> d.content_hash THEN '{Kind.CHANGED}' END
     WHEN 'invalid' THEN '{Kind.WORSENED}' ELSE '{Kind.LEFT_OUT}' END
@@ -52,20 +56,13 @@ CREATE TABLE change (kind TEXT, state TEXT, id INTEGER, row INTEGER, key TEXT, a
 CREATE TABLE moved (id INTEGER, row INTEGER, reason TEXT);
 """
 
-_BOTH: Final = f"""
+_LISTED: Final = f"""
 INSERT INTO change (kind, state, id, row, key, address, content_hash, plan, reason, face, taken)
 SELECT * FROM (
-    SELECT {_KIND} AS kind, {_STATE}, d.id, e.row, e.key, e.address, e.content_hash, e.state, e.reason, {_FACE},
-        d.address = e.address
-    FROM entry e JOIN book.deliveries d ON d.run = ? AND d.key = e.key)
+    SELECT {_KIND} AS kind, coalesce({_STATE}, e.state), d.id, e.row, e.key, e.address, e.content_hash, e.state, e.reason, {_FACE},
+        coalesce(d.address = e.address, 0)
+    FROM entry e LEFT JOIN book.deliveries d ON d.run = ? AND d.key = e.key WHERE e.key IS NOT NULL)
 WHERE kind IS NOT NULL
-"""
-
-_NEW: Final = f"""
-INSERT INTO change (kind, state, id, row, key, address, content_hash, plan, reason)
-SELECT CASE e.state WHEN 'skipped' THEN 'quiet' ELSE '{Kind.NEW}' END, e.state, NULL, e.row, e.key, e.address, e.content_hash, e.state,
-    e.reason
-FROM entry e WHERE e.key IS NOT NULL AND NOT EXISTS (SELECT 1 FROM book.deliveries d WHERE d.run = ? AND d.key = e.key)
 """
 
 _GONE: Final = f"""
@@ -90,12 +87,12 @@ _TAKEN: Final = f"""
 UPDATE change SET taken = kind IN ('{Kind.NEW}', '{Kind.BACK}', '{Kind.MENDED}', '{Kind.CHANGED}') AND plan = 'pending'
     AND state NOT IN ('sent', 'in_doubt') AND NOT (taken AND kind = '{Kind.CHANGED}');
 CREATE TEMP TABLE wanted AS SELECT DISTINCT fold(address) AS folded FROM change WHERE taken;
-CREATE TEMP TABLE mailed AS SELECT fold(d.address) AS folded, d.key AS key FROM book.deliveries d
+CREATE TEMP TABLE mailed AS SELECT fold(d.address) AS folded FROM book.deliveries d
     WHERE d.run = {{run}} AND d.state IN ('sent', 'in_doubt', 'sending') AND EXISTS (SELECT 1 FROM wanted)
     AND fold(d.address) IN (SELECT folded FROM wanted);
 CREATE INDEX temp.mailed_by ON mailed (folded);
 UPDATE change SET taken = 0 WHERE taken
-    AND NOT EXISTS (SELECT 1 FROM mailed WHERE mailed.folded = fold(change.address) AND mailed.key <> change.key);
+    AND NOT EXISTS (SELECT 1 FROM mailed WHERE mailed.folded = fold(change.address));
 DROP TABLE wanted;
 DROP TABLE mailed;
 """
@@ -103,16 +100,32 @@ DROP TABLE mailed;
 _DIFFERENCES: Final = tuple(str(kind) for kind in Kind)
 
 
-def compare(draft: sqlite3.Connection, path: Path, run: Run, samples: int) -> Differences:
-    """Fills the draft's tables `change` and `moved`, and tells what differs."""
+def compare(draft: sqlite3.Connection, path: Path, run: Run, samples: int, *, moved: bool) -> Differences:
+    """Fills the draft's table `change`, and `moved` if that is wanted too; tells what differs."""
     with _beside(draft, path):
         draft.executescript(_TABLES)
         draft.execute("BEGIN")
-        for sql in (_BOTH, _NEW, _GONE, _MOVED):
-            draft.execute(sql, (run.id,))
+        draft.execute(_LISTED, (run.id,))
+        if _some_are_gone(draft, run):
+            draft.execute(_GONE, (run.id,))
+        if moved:
+            draft.execute(_MOVED, (run.id,))
         draft.execute("COMMIT")
         draft.executescript(_TAKEN.format(run=run.id))
     return _tell(draft, samples)
+
+
+def _some_are_gone(draft: sqlite3.Connection, run: Run) -> bool:
+    """Counting is quicker than looking each of the ledger's keys up; keys are unique on both sides."""
+    promised, listed, new = (
+        draft.execute(sql, values).fetchone()[0]
+        for sql, values in (
+            ("SELECT count(*) FROM book.deliveries WHERE run = ? AND key IS NOT NULL", (run.id,)),
+            ("SELECT count(*) FROM entry WHERE key IS NOT NULL", ()),
+            ("SELECT count(*) FROM change WHERE kind IN (?, ?)", (str(Kind.NEW), QUIET)),
+        )
+    )
+    return bool(promised != listed - new)
 
 
 def skip_twins(draft: sqlite3.Connection, reason: str, path: Path | None, run: Run | None) -> int:
@@ -125,15 +138,17 @@ def skip_twins(draft: sqlite3.Connection, reason: str, path: Path | None, run: R
         )
     with _beside(draft, path):
         draft.executescript(
-            "CREATE TEMP TABLE twin AS SELECT rowid AS place, folded, row, row_number() OVER"
+            "CREATE TEMP TABLE twin AS SELECT rowid AS place, folded, row, key, row_number() OVER"
             f" (PARTITION BY folded ORDER BY {promised} DESC, row, rowid) AS rank FROM entry WHERE state = 'pending' AND folded IN"
             " (SELECT folded FROM entry WHERE state = 'pending' GROUP BY folded HAVING count(*) > 1);"
             "CREATE INDEX temp.twin_by ON twin (place);"
             "CREATE INDEX temp.first_by ON twin (folded) WHERE rank = 1;"
         )
     number = draft.execute(
+        # One person written twice (the address is the key): the second line names nobody else, and is no twin key.
         "UPDATE entry SET state = 'skipped', content_hash = x'', reason = replace(?, '{row}',"
-        " (SELECT row FROM twin WHERE twin.folded = entry.folded AND rank = 1))"
+        " (SELECT row FROM twin WHERE twin.folded = entry.folded AND rank = 1)),"
+        " key = nullif(key, (SELECT key FROM twin WHERE twin.folded = entry.folded AND rank = 1))"
         " WHERE rowid IN (SELECT place FROM twin WHERE rank > 1)",
         (reason,),
     ).rowcount
@@ -183,6 +198,7 @@ def _beside(draft: sqlite3.Connection, path: Path | None) -> Iterator[None]:
 
     draft.create_function("fold", 1, str.casefold, deterministic=True)
     draft.execute("ATTACH ? AS book", (read_only_uri(path),))
+    draft.execute(f"PRAGMA book.cache_size = -{_CACHE}")
     try:
         yield
     finally:

@@ -29,9 +29,10 @@ if TYPE_CHECKING:
     from mailmerge_cli.ledger.reading import Reading
 
 _PLACE: Final = Path("(temporary plan)")
-_CACHE: Final = 16_000  # KiB of memory before it goes to the disk
+_CACHE: Final = 32_000  # KiB of memory before it goes to the disk
 _ENTRY: Final = "row, key, address, content_hash, state, reason"
 _CHUNK: Final = 500
+_WORDS: Final = {state: state.value for state in State}  # sqlite3 binds plain words faster
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +78,12 @@ class Draft:
         """Adds some hundred entries. An invalid or skipped one may have an empty key: it names nobody yet, and is no twin."""
         rows = [
             (
-                one.row, one.key or None, one.address, _fold(one.address), one.content_hash if one.state is State.PENDING else b"",
-                one.state, one.reason,
+                one.row, one.key or None, one.address, one.address.casefold(),
+                one.content_hash if one.state is State.PENDING else b"", _WORDS[one.state], one.reason,
             )
             for one in entries
         ]  # fmt: skip
-        if any(row[1] is None and row[5] is State.PENDING for row in rows):
+        if any(row[1] is None and row[5] == "pending" for row in rows):
             raise ValueError("a row that is to be sent has no key")
         with self._change() as connection:
             connection.executemany("INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
@@ -147,28 +148,30 @@ class Draft:
             )
 
     def digest(self) -> str:
-        """A digest of keys, addresses, states and contents; the order of rows and rows without a key do not matter."""
-        self._sort()
-        total = hashlib.sha256()
-        rows = self._connection.execute(
-            "SELECT key, address, state, content_hash FROM entry WHERE key IS NOT NULL ORDER BY key, row"
-        )
-        for key, address, state, content_hash in rows:
-            total.update(f"{len(key)}:{key}{len(address)}:{address}{state}:".encode())
-            total.update(content_hash)
-        return total.hexdigest()
+        """A digest of keys, addresses, states and contents; the order of rows and rows without a key do not matter.
 
-    def compare(self, ledger: Reading, run: Run, samples: int = 5) -> Differences:
+        It is the sum of the rows' hashes: one pass in the order of the disk takes half the time of one in the order of the keys.
+        """
+        total = 0
+        for key, address, state, content_hash in self.changes(
+            "SELECT key, address, state, content_hash FROM entry WHERE key IS NOT NULL"
+        ):
+            row = f"{len(key)}:{key}{len(address)}:{address}{state}:".encode() + content_hash
+            total += int.from_bytes(hashlib.sha256(row).digest(), "big")
+        return f"{total % (1 << 256):064x}"
+
+    def compare(self, ledger: Reading, run: Run, samples: int = 5, *, moved: bool = False) -> Differences:
         """What differs from the run as the ledger has it and was not told before; with up to so many samples of each kind.
 
         The order of rows is no difference, nor is a row that names nobody. Keys must be unique by now.
+        `moved`: note the rows that only moved as well, for `Ledger.amend`.
         """
         self._sort()
         with told(ledger.path):
-            return comparison.compare(self._connection, ledger.path, run, samples)
+            return comparison.compare(self._connection, ledger.path, run, samples, moved=moved)
 
     def changes(self, sql: str, *values: object) -> Iterator[Any]:
-        """Rows of the tables that `compare` left, for `planning`; bounded in memory."""
+        """Rows of the draft's tables, and of those that `compare` left, for `planning`; bounded in memory."""
         with told(_PLACE):
             cursor = self._connection.execute(sql, values)
             while page := cursor.fetchmany(_CHUNK):
@@ -205,10 +208,6 @@ class Draft:
                 yield self._connection
             finally:
                 self._connection.execute("COMMIT")  # there is no journal to roll back with
-
-
-def _fold(address: str) -> str:
-    return address.casefold()
 
 
 def _entry(row: tuple[int, str | None, str, bytes, str, str]) -> Entry:

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from mailmerge_cli.errors import LedgerFault
 from mailmerge_cli.ledger import schema
@@ -34,6 +34,9 @@ from mailmerge_cli.model.delivery import Delivery, Run, State
 if TYPE_CHECKING:
     from mailmerge_cli.ledger.differences import Amendment
     from mailmerge_cli.ledger.draft import Draft
+
+_CACHE: Final = 8_000  # KiB
+_PLAN_CACHE: Final = 64_000
 
 
 class Ledger(Reading):
@@ -76,11 +79,11 @@ class Ledger(Reading):
 
         `sender_alive`: somebody holds the campaign's lock (`lock.is_held`); else what is being sent shows as in doubt.
         """
-        if not path.exists() and not path.is_symlink():
-            return None
-        if path.is_symlink():
-            raise LedgerFault(f"{path}: this is a symbolic link, which is not followed")
         with told(path):
+            if path.is_symlink():
+                raise LedgerFault(f"{path}: this is a symbolic link, which is not followed")
+            if not path.exists():
+                return None
             connection = schema.connect_read_only(path)
             try:
                 schema.look_over(connection, path, schema.LEDGER_ID, migrate=False)
@@ -109,7 +112,7 @@ class Ledger(Reading):
         old = self.run(label)
         if old is not None and not self.nothing_begun(old):
             raise ValueError(f"run {label} has begun and cannot be entered again")
-        with self._change() as connection:
+        with self._roomy(), self._change() as connection:
             planning.enter(connection, old, Run(0, label, opened, timezone, inputs), draft)
         run = self.run(label)
         assert run is not None
@@ -122,8 +125,8 @@ class Ledger(Reading):
         """
         from mailmerge_cli.ledger import planning
 
-        draft.compare(self, run, samples=0)
-        with self._change() as connection:
+        draft.compare(self, run, samples=0, moved=True)
+        with self._roomy(), self._change() as connection:
             planning.amend(connection, run, draft, amendment, inputs)
         amended = self.run(run.label)
         assert amended is not None
@@ -254,6 +257,17 @@ class Ledger(Reading):
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 raise
+
+    @contextmanager
+    def _roomy(self) -> Iterator[None]:
+        """More memory while a whole list is written: without it the indexes go to the disk again and again."""
+        with self._guard, told(self.path):
+            self._connection.execute(f"PRAGMA cache_size = -{_PLAN_CACHE}")
+            try:
+                yield
+            finally:
+                self._connection.execute(f"PRAGMA cache_size = -{_CACHE}")
+                self._connection.execute("PRAGMA shrink_memory")
 
     def _still_there(self) -> None:
         """A file that was deleted or replaced takes our writes without a word; nobody would ever read them."""

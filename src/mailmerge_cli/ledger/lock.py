@@ -3,7 +3,7 @@
 Rule 1: the lock is the kernel's (flock, or a locked byte on Windows), not the file: a file that lies there means nothing.
 Rule 2: what the file holds is for people only: who has the lock, since when.
 
-A forked worker inherits the lock with the open file. That is right: while a worker of a killed sender still sends, nobody else may.
+A worker inherits the lock with the open file. That is right: while a worker of a killed sender still sends, nobody else may.
 The file is never deleted, because a deleted file's lock guards nothing for those who open the name anew.
 """
 
@@ -75,7 +75,7 @@ class CampaignLock:
         except BaseException:
             os.close(descriptor)
             raise
-        self._descriptor = descriptor
+        self._descriptor = _ours[self.path] = descriptor
         return self
 
     def __exit__(
@@ -83,6 +83,7 @@ class CampaignLock:
     ) -> None:
         descriptor, self._descriptor = self._descriptor, -1
         if descriptor >= 0:
+            _ours.pop(self.path, None)
             os.ftruncate(descriptor, 0)
             _release(descriptor)
             os.close(descriptor)
@@ -103,6 +104,15 @@ class CampaignLock:
                 ) from error
             else:
                 return
+
+
+_ours: dict[Path, int] = {}
+"""The locks that this process holds."""
+
+
+def descriptor_of(path: Path) -> int:
+    """The descriptor of a lock that this process holds, for a worker to keep open; -1 if it holds none there."""
+    return _ours.get(path, -1)
 
 
 def is_held(path: Path) -> bool:

@@ -12,14 +12,17 @@ import sqlite3
 from collections.abc import Iterable
 from typing import Final
 
-from mailmerge_cli.ledger.comparison import AGAIN, CANCELLED
+from mailmerge_cli.ledger.comparison import AGAIN, CANCELLED, QUIET
 from mailmerge_cli.ledger.differences import Amendment, Kind
 from mailmerge_cli.ledger.draft import Draft
 from mailmerge_cli.ledger.rows import FRESH, REOPEN
+from mailmerge_cli.ledger.schema import LIST_INDEXES
 from mailmerge_cli.ledger.states import Event, origins, quoted, target
 from mailmerge_cli.model.delivery import Run
 
 _INSERT: Final = "INSERT INTO deliveries (run, row, key, address, content_hash, state, reason) VALUES (?, ?, ?, ?, ?, ?, ?)"
+_OF_ENTRY: Final = "SELECT row, key, address, content_hash, state, reason FROM entry"
+_LARGE: Final = 1000
 _CONTENT: Final = "row = ?1, address = ?2, content_hash = ?3, told = NULL, reason = ''"
 
 
@@ -38,12 +41,13 @@ def enter(connection: sqlite3.Connection, old: Run | None, run: Run, draft: Draf
             "UPDATE runs SET opened = ?, timezone = ?, inputs = ?, finished = NULL WHERE id = ?",
             (run.opened.isoformat(), run.timezone, run.inputs, number),
         )
-    _insert(
-        connection,
-        number,
-        draft,
-        "SELECT row, key, address, content_hash, state, reason FROM entry ORDER BY rowid",
-    )
+    # The whole is one transaction: until it is committed, readers and a crash find the indexes and the rows that were there.
+    large = draft.count() > max(_LARGE, connection.execute("SELECT count(*) FROM deliveries").fetchone()[0])
+    for name in LIST_INDEXES if large else ():
+        connection.execute(f"DROP INDEX {name}")
+    _insert(connection, number, draft, f"{_OF_ENTRY} ORDER BY rowid")
+    for sql in LIST_INDEXES.values() if large else ():
+        connection.execute(sql)
 
 
 def amend(connection: sqlite3.Connection, run: Run, draft: Draft, amendment: Amendment, inputs: str) -> None:
@@ -74,13 +78,13 @@ def _silently(connection: sqlite3.Connection, run: Run, draft: Draft) -> None:
         "UPDATE deliveries SET row = ?, reason = ? WHERE id = ?",
         draft.changes("SELECT row, reason, id FROM moved"),
     )
-    _insert(connection, run.id, draft, _OF_CHANGE, "quiet")
+    _insert(connection, run.id, draft, _OF_CHANGE, QUIET)
     connection.execute("DELETE FROM deliveries WHERE run = ? AND key IS NULL", (run.id,))
     _insert(
         connection,
         run.id,
         draft,
-        "SELECT row, key, address, content_hash, state, reason FROM entry WHERE key IS NULL ORDER BY rowid",
+        f"{_OF_ENTRY} WHERE key IS NULL ORDER BY rowid",
     )
 
 
@@ -130,7 +134,7 @@ def _due(connection: sqlite3.Connection, draft: Draft, kind: str, event: Event) 
 def _leave(connection: sqlite3.Connection, rows: Iterable[tuple[str, int]], event: Event) -> None:
     """Not to be sent any more; the empty hash says that a plan decided it, not a person who cancelled."""
     connection.executemany(
-        f"UPDATE deliveries SET state = '{target(event)}', reason = ?, content_hash = x'', told = NULL, next_attempt = NULL"
+        f"UPDATE deliveries SET state = '{target(event)}', reason = ?, content_hash = x'', next_attempt = NULL"
         f" WHERE id = ? AND state IN ({quoted(*origins(event))})",
         rows,
     )

@@ -10,10 +10,9 @@ from __future__ import annotations
 import re
 from html.parser import HTMLParser
 
+from mailmerge_cli.render.nesting import VOID
+
 _SKIPPED = frozenset({"head", "style", "script", "title", "template", "noscript"})
-_VOID = frozenset(
-    {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
-)
 _BREAKS = {
     "p": 2, "h1": 2, "h2": 2, "h3": 2, "h4": 2, "h5": 2, "h6": 2, "table": 2, "ul": 2, "ol": 2, "blockquote": 2, "pre": 2,
     "dl": 2, "div": 1, "tr": 1, "li": 1, "dt": 1, "dd": 1, "section": 1, "article": 1, "header": 1, "footer": 1,
@@ -57,15 +56,16 @@ class _Writer(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         values = {name: value or "" for name, value in attrs}
         if self._skip:
-            if tag not in _VOID:
+            if tag not in VOID:
                 self._skip.append(tag)
             return
-        if tag in _SKIPPED or (_HIDDEN.search(values.get("style", "")) and tag not in _VOID):
+        if tag in _SKIPPED or (_HIDDEN.search(values.get("style", "")) and tag not in VOID):
             self._skip.append(tag)
         elif tag in {"td", "th"}:
             self._begin_cell()
         else:
-            self._owe(_BREAKS.get(tag, 0))
+            # A list in a list goes on without an empty line.
+            self._owe(1 if self._lists and tag in {"ul", "ol", "p"} else _BREAKS.get(tag, 0))
             self._begin(tag, values)
 
     def _begin(self, tag: str, values: dict[str, str]) -> None:
@@ -109,7 +109,8 @@ class _Writer(HTMLParser):
             case "a" if self._links:
                 self._end_link(*self._links.pop())
         # A paragraph in a list entry or a cell ends a line, not a stanza.
-        self._owe(1 if tag == "p" and (self._cells or self._lists) else _BREAKS.get(tag, 0))
+        nested = (tag == "p" and self._cells) or (tag in {"p", "ul", "ol"} and self._lists)
+        self._owe(1 if nested else _BREAKS.get(tag, 0))
 
     def _begin_entry(self) -> None:
         number = self._lists[-1] if self._lists else None
@@ -162,7 +163,7 @@ class _Writer(HTMLParser):
             return
         words = re.split(r"[ \t\r\n\f]+", text)
         if len(words) == 1:
-            self._print(words[0])
+            self._print(words[0].replace("\xa0", " "))
             return
         for number, word in enumerate(words):
             if number:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-from jinja2 import TemplateSyntaxError, pass_context
+from jinja2 import pass_context
 from jinja2.runtime import Context
 
 from mailmerge_cli.errors import Problem, Refused
@@ -22,7 +22,7 @@ from mailmerge_cli.render.html import finish, guarding, has_style, inline_css, i
 from mailmerge_cli.render.images import Images
 from mailmerge_cli.render.markdown import convert, convert_template, plain_source, spaced
 from mailmerge_cli.render.piece import Piece
-from mailmerge_cli.render.protect import Protected, flattened
+from mailmerge_cli.render.protect import Protected, flattened, tidied
 from mailmerge_cli.render.scope import Scope
 from mailmerge_cli.render.survey import Usage, refused, survey
 
@@ -141,9 +141,9 @@ class BodyMaker:
         place = Place(self.file, template.body_line)
         offset = template.body_line - 1
         usage = survey(self.scope, self.environment, template.body, place, offset=offset)
-        origin = Origin(self.scope, self.environment, "\n" * offset + template.body, usage, place)
+        origin = Origin(self.scope, self.environment, "\n" * offset + tidied(template.body), usage, place)
         if template.kind == "text":
-            piece = Piece(self.scope, self.environment, template.body, usage)
+            piece = Piece(self.scope, self.environment, tidied(template.body), usage)
             return Bodies(BodyPart(piece.fill, origin, usage), None, usage, usage.files, True)
         source = flattened(template.body, self.loader.read)
         made = (
@@ -163,8 +163,8 @@ class BodyMaker:
     def _companion(self, text: str, file: str) -> tuple[BodyPart, Usage]:
         place = Place(file, 1)
         usage = survey(self.scope, self.environment, text, place)
-        piece = Piece(self.scope, self.environment, text, usage)
-        return BodyPart(piece.fill, Origin(self.scope, self.environment, text, usage, place), usage), usage
+        origin = Origin(self.scope, self.environment, tidied(text), usage, place)
+        return BodyPart(Piece(self.scope, self.environment, origin.text, usage).fill, origin, usage), usage
 
     def _html(self, source: str, usage: Usage, place: Place) -> tuple[_Make, _Make, bool]:
         protected = Protected(source)
@@ -172,26 +172,20 @@ class BodyMaker:
         styled = has_style(protected.text) or borrows
         inlined = inline_css(protected, protected.text) if styled and not borrows else None
         html = self._finished(protected, inlined if inlined is not None else protected.text, place)
-        environment = Sandbox(
-            autoescape=True, loader=FolderLoader(self.loader.folder, self.loader.root, self._prepared)
-        )
-        fill = self._piece(environment, protected.restore(html), usage, place).fill
+        environment = Sandbox(autoescape=True, loader=self.loader.preparing(self._prepared))
+        fill = Piece(self.scope, environment, tidied(protected.restore(html)), usage).fill
         make = _styling(fill) if styled and inlined is None else fill
-        text = (
-            None
-            if borrows or any("safe" in mark.source for mark in protected.marks)
-            else self._text(protected, html, usage)
-        )
+        text = None if borrows or protected.raw() else self._text(protected, html, usage)
         return make, text or (lambda row: text_of(make(row))), make is fill and text is not None
 
     def _text(self, protected: Protected, html: str, usage: Usage) -> _Make | None:
         """The text alternative as a template of its own; None where a template cannot be made of it."""
         source = protected.restore(text_of(html, protected.pattern))
-        environment = Sandbox(loader=self.loader, trim=False)
+        environment = Sandbox(loader=self.loader)
         try:
             survey(self.scope, environment, source, usage.place)
             return Piece(self.scope, environment, source, usage).fill
-        except (Refused, TemplateSyntaxError):
+        except Refused:
             return None
 
     def _prepared(self, source: str) -> str:
@@ -205,29 +199,19 @@ class BodyMaker:
         except ValueError as error:
             raise refused([Problem(None, None, "image", f"{place.file}: {error}")]) from None
 
-    def _piece(self, environment: Sandbox, source: str, usage: Usage, place: Place) -> Piece:
-        try:
-            return Piece(self.scope, environment, source, usage)
-        except TemplateSyntaxError as error:  # the original had none, so HTML and Jinja are interwoven
-            sentence = f"{place.file}: a statement of the template is torn apart by the HTML around it ({error.message})"
-            raise refused([Problem(None, None, "template", sentence)]) from None
-
     def _markdown(self, source: str, usage: Usage, place: Place) -> tuple[_Make, _Make, bool]:
         protected = Protected(source)
         markdown = spaced(protected, protected.text)
-        text = Piece(self.scope, self.environment, protected.restore(plain_source(markdown)), usage).fill
+        text = Piece(
+            self.scope, self.environment, tidied(protected.restore(plain_source(markdown))), usage
+        ).fill
         borrows = any(mark.word in _BORROWING for mark in protected.marks)
         html = None if borrows else convert_template(protected, markdown)
         if html is None:
             return self._row_by_row(protected, markdown, usage, place), text, False
         html = self._finished(protected, html, place)
-        return (
-            self._piece(
-                Sandbox(autoescape=True, loader=self.loader), protected.restore(html), usage, place
-            ).fill,
-            text,
-            True,
-        )
+        environment = Sandbox(autoescape=True, loader=self.loader)
+        return Piece(self.scope, environment, tidied(protected.restore(html)), usage).fill, text, True
 
     def _row_by_row(self, protected: Protected, markdown: str, usage: Usage, place: Place) -> _Make:
         """Markdown converted for each row, with words in the place of values, so that a value is never Markdown."""
@@ -237,7 +221,7 @@ class BodyMaker:
             outputs=lambda _: "_word",
             printing={"_word": pass_context(_Words(protected.prefix))},
         )
-        piece = self._piece(environment, protected.restore(markdown), usage, place)
+        piece = Piece(self.scope, environment, tidied(protected.restore(markdown)), usage)
 
         def make(row: Row | None) -> str:
             values: list[Any] = []

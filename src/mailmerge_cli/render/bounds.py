@@ -10,10 +10,12 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-LONGEST_TEXT = 10_000_000  # characters of one body or any text on the way to it
+LONGEST_BODY = 10_000_000  # characters of a body, or of what a macro or block makes
+LONGEST_TEXT = 1_000_000  # characters of a text that an operator or filter makes
 MOST_TURNS = 100_000  # turns of all loops of one template together
 LARGEST_BITS = 4096
-_WIDE = re.compile(r"\d{6,}|\*")
+_WIDE = re.compile(r"\d{6,}|\*")  # a field a million characters wide, or as wide as a value says
+_NESTED = re.compile(r"\{[^{}]*\{")  # the same for str.format
 _GROWING = frozenset({
     "center", "ljust", "rjust", "zfill", "expandtabs", "replace", "join", "to_bytes", "translate",
 })  # fmt: skip
@@ -30,7 +32,7 @@ def bounded_concat(pieces: Iterable[str]) -> str:
     for piece in pieces:
         kept.append(piece)
         size += len(piece)
-        if size > LONGEST_TEXT:
+        if size > LONGEST_BODY:
             raise TooMuch("text too long")
     return "".join(kept)
 
@@ -62,45 +64,45 @@ class Turns:
 
 def checked_operands(operator: str, left: Any, right: Any) -> None:
     """Refuse `*`, `**`, `%` and `+` whose result would be out of bounds."""
-    if operator == "**":
-        if isinstance(left, int) and isinstance(right, int) and left.bit_length() * abs(right) > LARGEST_BITS:
+    if operator == "%":
+        if isinstance(left, str):
+            checked_filling(left, "%", right if isinstance(right, tuple) else (right,))
+    elif isinstance(left, int) and isinstance(right, int):
+        if _bits(operator, left, right) > LARGEST_BITS:
             raise TooMuch("number too big")
-    elif operator == "*":
-        if weight(left, text_only=True) * abs(
-            right if isinstance(right, int) else 1
-        ) > LONGEST_TEXT and _is_text(left):
-            raise TooMuch("text too long")
-        if weight(right, text_only=True) * abs(
-            left if isinstance(left, int) else 1
-        ) > LONGEST_TEXT and _is_text(right):
-            raise TooMuch("text too long")
-        if (
-            isinstance(left, int)
-            and isinstance(right, int)
-            and left.bit_length() + right.bit_length() > LARGEST_BITS
-        ):
-            raise TooMuch("number too big")
-    elif operator == "%":
-        if isinstance(left, str) and _WIDE.search(left):
-            raise TooMuch("field too wide")
-    elif _is_text(left) and weight(left) + weight(right) > LONGEST_TEXT:
+    elif _length(operator, left, right) > LONGEST_TEXT:
         raise TooMuch("text too long")
+
+
+def _bits(operator: str, left: int, right: int) -> int:
+    if operator == "**":
+        return left.bit_length() * abs(right)
+    return left.bit_length() + right.bit_length()
+
+
+def _length(operator: str, left: Any, right: Any) -> int:
+    """How long the text or list will be; 0 where it will be none."""
+    if operator == "+":
+        return len(left) + len(right) if _is_text(left) and _is_text(right) else 0
+    if _is_text(left) and isinstance(right, int):
+        return len(left) * right
+    return len(right) * left if _is_text(right) and isinstance(left, int) else 0
 
 
 def checked_call(function: Any, arguments: tuple[Any, ...]) -> None:
     """Refuse a method of a text that would make one out of bounds."""
     owner = getattr(function, "__self__", None)
     name = getattr(function, "__name__", "")
-    if isinstance(owner, str) and name in {"format", "format_map"}:
-        checked_spec(owner)
-    elif name in _GROWING and isinstance(owner, (str, bytes, int)):
+    if name in _GROWING and isinstance(owner, (str, bytes, int)):
         checked_growth(owner, *arguments)
 
 
-def checked_spec(spec: str) -> None:
-    """Refuse a format text that asks for a field of a million characters."""
-    if re.search(r"\d{6,}", spec):
+def checked_filling(pattern: str, mark: str, values: Iterable[Any]) -> None:
+    """Refuse to fill values into a pattern (`%s` or `{}`) where a field is too wide or all of them are too long."""
+    if _WIDE.search(pattern) or (mark == "{" and _NESTED.search(pattern)):
         raise TooMuch("field too wide")
+    if pattern.count(mark) * max(map(weight, values), default=1) > LONGEST_BODY:
+        raise TooMuch("text too long")
 
 
 def checked_growth(*operands: Any) -> None:
@@ -112,11 +114,13 @@ def checked_growth(*operands: Any) -> None:
         raise TooMuch("text too long")
 
 
-def weight(value: Any, *, text_only: bool = False) -> int:
-    """The length of a text or list, the size of a whole number."""
+def weight(value: Any) -> int:
+    """The length of a text, of the texts of a list, or the size of a whole number."""
+    if isinstance(value, list | tuple):
+        return sum(len(part) if isinstance(part, str) else 1 for part in value)
     if _is_text(value):
         return len(value)
-    return abs(int(value)) if isinstance(value, int) and not text_only else 1
+    return abs(int(value)) if isinstance(value, int) else 1
 
 
 def _is_text(value: Any) -> bool:

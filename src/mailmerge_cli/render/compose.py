@@ -52,8 +52,9 @@ def encode_body(text: str, boundary: str = "\0") -> tuple[int, bytes]:
         and max(map(len, octets.split(b"\n"))) <= _LONGEST
     ):
         return _SEVEN, octets.replace(b"\n", b"\r\n")
+    beyond_ascii = len(octets) - len(text)  # each such character has one octet more, or two, or three
     octets = octets.replace(b"\n", b"\r\n")
-    if (len(octets) - len(text)) * 6 < len(octets):
+    if beyond_ascii * 6 < len(octets):
         quoted = binascii.b2a_qp(octets, istext=True)
         if b"\n." not in quoted and quoted[:1] != b".":
             return _QUOTED, quoted

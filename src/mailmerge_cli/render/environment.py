@@ -21,6 +21,7 @@ from jinja2.visitor import NodeTransformer
 
 from mailmerge_cli.display import show
 from mailmerge_cli.render import bounds, filters
+from mailmerge_cli.render.protect import tidied
 
 _REMOVED = ("attr", "pprint", "random", "lipsum", "filesizeformat", "map", "xmlattr")
 _GROWING = ("center", "indent", "replace", "join", "batch", "slice", "wordwrap", "urlize")
@@ -39,9 +40,21 @@ class FolderLoader(BaseLoader):
         self.folder = folder
         self.root = root
         self.prepare = prepare
+        self._texts: dict[str, str] = {}
+
+    def preparing(self, prepare: Callable[[str], str]) -> FolderLoader:
+        """The same files with something done to them; what was read stays read, so that what was checked is sent."""
+        loader = FolderLoader(self.folder, self.root, prepare)
+        loader._texts = self._texts
+        return loader
 
     def read(self, name: str) -> str:
-        """The text of one template; TemplateNotFound if it does not lie in the folder."""
+        """The text of one template, read once; TemplateNotFound if it does not lie in the folder."""
+        if name not in self._texts:
+            self._texts[name] = self._read(name)
+        return self._texts[name]
+
+    def _read(self, name: str) -> str:
         plain = name.replace("\\", "/")
         if (
             not plain
@@ -66,7 +79,7 @@ class FolderLoader(BaseLoader):
     ) -> tuple[str, str | None, Callable[[], bool] | None]:
         """Jinja's door."""
         text = self.read(template)
-        return (self.prepare(text) if self.prepare else text), template, lambda: True
+        return tidied(self.prepare(text) if self.prepare else text), template, lambda: True
 
 
 class _Bounding(NodeTransformer):
@@ -106,7 +119,6 @@ class Sandbox(ImmutableSandboxedEnvironment):
         loader: for `include`; None where files make no sense.
         outputs: gives the name of a filter for each printed expression.
         printing: those filters.
-        trim: a line that holds nothing but a statement leaves no line behind.
     """
 
     intercepted_binops = frozenset({"*", "**", "%", "+"})
@@ -119,15 +131,12 @@ class Sandbox(ImmutableSandboxedEnvironment):
         loader: BaseLoader | None = None,
         outputs: Callable[[nodes.Expr], str] | None = None,
         printing: Mapping[str, Callable[..., Any]] | None = None,
-        trim: bool = True,
     ) -> None:
         super().__init__(
             autoescape=autoescape,
             loader=loader,
             undefined=StrictUndefined,
             finalize=printed,
-            trim_blocks=trim,
-            lstrip_blocks=trim,
             keep_trailing_newline=True,
             auto_reload=False,
         )
@@ -161,10 +170,16 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
     def wrap_str_format(self, value: Any) -> Any:
         """`"…".format(…)`, with fields of bounded width."""
-        owner = getattr(value, "__self__", None)
-        if isinstance(owner, str) and getattr(value, "__name__", "") in {"format", "format_map"}:
-            bounds.checked_spec(owner)
-        return super().wrap_str_format(value)
+        wrapped = super().wrap_str_format(value)
+        if wrapped is None:
+            return None
+        pattern = value.__self__
+
+        def bounded(*args: Any, **kwargs: Any) -> Any:
+            bounds.checked_filling(pattern, "{", (*args, *kwargs.values()))
+            return wrapped(*args, **kwargs)
+
+        return bounded
 
 
 def printed(value: Any) -> Any:

@@ -70,24 +70,17 @@ def row_problem(
     where = f"{place.file}:{line}" if line else str(place)
     header = f" (in {place.header})" if place.header and column is not None else ""
     shown = column.title if column is not None else (place.header or None)
-    return Problem(row.number, shown, place.kind, f"{_reason(error, row)}{header}; {where}")
+    return Problem(row.number, shown, place.kind, f"{_reason(error)}{header}; {where}")
 
 
 def failing_line(error: BaseException) -> int | None:
     """The line of the template in which an exception was raised; None if no template is in its traceback."""
     found = None
-    for frame, _ in traceback.walk_tb(error.__traceback__):
+    for frame, line in traceback.walk_tb(error.__traceback__):
         template = frame.f_globals.get("__jinja_template__")
         if template is not None:
-            found = template.get_corresponding_lineno(_line_of(error, frame))
+            found = template.get_corresponding_lineno(line)
     return found
-
-
-def _line_of(error: BaseException, wanted: object) -> int:
-    for frame, line in traceback.walk_tb(error.__traceback__):
-        if frame is wanted:
-            return line
-    return 0
 
 
 def _culprit(error: Exception, row: Row, used: tuple[Column, ...]) -> Column | None:
@@ -119,39 +112,17 @@ _KINDS: tuple[tuple[type[Exception], str], ...] = (
 )
 
 
-def _reason(error: Exception, row: Row) -> str:
-    """What happened; the exception's own text only if no cell's value can be in it."""
-    if isinstance(error, (Misuse, CellFault)):
+def _reason(error: Exception) -> str:
+    """What happened. Jinja's own sentences quote keys and values, which may be cells, so they are never told."""
+    if isinstance(error, Misuse | CellFault):
         return str(error)
     from jinja2.exceptions import SecurityError, UndefinedError
 
     if isinstance(error, SecurityError):
-        return (
-            f"is used in a way that templates may not: {error}"
-            if _silent(error, row)
-            else "is used in a forbidden way"
-        )
+        return "is used in a way that is not open to templates"
     if isinstance(error, UndefinedError):
-        return (
-            f"has no value: {error}"
-            if _silent(error, row)
-            else "has no value where the template asks for one"
-        )
+        return "has no such part, or there is no value where the template asks for one"
     for kind, sentence in _KINDS:
         if isinstance(error, kind):
             return sentence
     return f"cannot be rendered ({type(error).__name__})"
-
-
-def _silent(error: Exception, row: Row) -> bool:
-    """Whether no cell's text stands in the exception's text."""
-    text = str(error)
-    for cell in row.cells:
-        if isinstance(cell, FaultCell):
-            continue
-        shown = str(cell)
-        if shown and (shown in text or repr(shown)[1:-1] in text):
-            return False
-        if not isinstance(cell, str) and repr(cell) in text:
-            return False
-    return True

@@ -183,18 +183,10 @@ def _split(text: str, place: Place) -> tuple[str, str]:
         if match[1].lower() != "name":
             sentence = f'{place}: Attachment knows name="…" only, not {match[1]!r}'
             raise refused([Problem(None, place.header, "attachment", sentence)])
-    if len(found) > 1 or not text.strip():
-        raise refused(
-            [
-                Problem(
-                    None,
-                    place.header,
-                    "attachment",
-                    f"{place}: an Attachment is one path and at most one name",
-                )
-            ]
-        )
     path, name = (text[: found[0].start()], text[found[0].end() :]) if found else (text, "")
+    if len(found) > 1 or not path.strip():
+        sentence = f"{place}: an Attachment is one path and at most one name"
+        raise refused([Problem(None, place.header, "attachment", sentence)])
     return _unquoted(path), _unquoted(name)
 
 

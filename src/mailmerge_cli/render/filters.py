@@ -10,16 +10,16 @@ from mailmerge_cli.display import show
 from mailmerge_cli.model.cell import FaultCell, MomentCell, RealCell, WholeCell
 from mailmerge_cli.render.fault import Misuse
 
-_SPACES = "  \u2009\u202f"
+_SPACES = " \u00a0\u2009\u202f"
 _GROUPED = {
-    ".": re.compile(rf"([+-]?)(\d{{1,3}}(?:([,{_SPACES}'])\d{{3}})(?:\3\d{{3}})*|\d+)(?:\.(\d+))?"),
-    ",": re.compile(rf"([+-]?)(\d{{1,3}}(?:([.{_SPACES}'’])\d{{3}})(?:\3\d{{3}})*|\d+)(?:,(\d+))?"),
+    ".": re.compile(rf"([+-]?)(\d{{1,3}}(?:([,{_SPACES}'])\d{{3}})(?:\3\d{{3}})*|\d+)(?:\.(\d+))?", re.ASCII),
+    ",": re.compile(rf"([+-]?)(\d{{1,3}}(?:([.{_SPACES}'’])\d{{3}})(?:\3\d{{3}})*|\d+)(?:,(\d+))?", re.ASCII),
 }
 _YEAR_FIRST = re.compile(
-    r"(\d{4})(?:([-/.])(\d{1,2})\2(\d{1,2})|年(\d{1,2})月(\d{1,2})日|(\d{2})(\d{2}))(?:[T ]+(.+))?"
+    r"(\d{4})(?:([-/.])(\d{1,2})\2(\d{1,2})|年(\d{1,2})月(\d{1,2})日|(\d{2})(\d{2}))(?:[T ]+(.+))?", re.ASCII
 )
-_YEAR_LAST = re.compile(r"(\d{1,2})([-/.])(\d{1,2})\2(\d{4})(?:[T ]+(.+))?")
-_CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2})(?:\.\d+)?)?")
+_YEAR_LAST = re.compile(r"(\d{1,2})([-/.])(\d{1,2})\2(\d{4})(?:[T ]+(.+))?", re.ASCII)
+_CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2})(?:\.\d+)?)?", re.ASCII)
 _SAFE_LINK = re.compile(r"(?:https?|mailto|tel|cid|sms):|[#/?]|[^:/?#]*(?:[/?#]|$)", re.IGNORECASE)
 
 

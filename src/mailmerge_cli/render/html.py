@@ -13,6 +13,7 @@ from html.parser import HTMLParser
 from typing import Any
 from urllib.parse import unquote
 
+from mailmerge_cli.render.nesting import balanced
 from mailmerge_cli.render.protect import Mark, Protected
 
 TAG = re.compile(r"<[A-Za-z/!](?:[^>\"']|\"[^\"]*\"|'[^']*')*>", re.DOTALL)
@@ -45,8 +46,8 @@ def inline_css_now(html: str) -> str:
 def inline_css(protected: Protected, html: str) -> str | None:
     """The same for a template, or None where one time for all rows cannot be shown to be right.
 
-    Shown means: no construct of the template can change which rules match (class, id, position, repeated elements), and the
-    result has the same elements and constructs in the same order.
+    Shown means: no construct of the template can change which rules match (class, id, position, an element that comes and
+    goes around others), and the result has the same elements and constructs in the same order.
     """
     if not _independent(protected, html):
         return None
@@ -55,7 +56,8 @@ def inline_css(protected: Protected, html: str) -> str | None:
     after = re.sub(rf"<!--({protected.pattern.pattern})-->", r"\1", after)
     if re.search(rf"<!--\s*{protected.prefix}|&lt;!--{protected.prefix}", after):
         return None
-    return after if _outline(protected, after) == before else None
+    same = _outline(protected, after) == before and balanced(protected, after, in_tags=True)
+    return after if same else None
 
 
 def _independent(protected: Protected, html: str) -> bool:

@@ -60,16 +60,16 @@ class Letter:
 
     row: int
     key: str
-    to: Mailbox
-    cc: tuple[Mailbox, ...]
-    bcc: tuple[Mailbox, ...]
-    reply_to: tuple[Mailbox, ...]
+    to: Mailbox = field(repr=False)
+    cc: tuple[Mailbox, ...] = field(repr=False)
+    bcc: tuple[Mailbox, ...] = field(repr=False)
+    reply_to: tuple[Mailbox, ...] = field(repr=False)
     subject: str = field(repr=False)
     headers: tuple[tuple[str, str], ...] = field(repr=False)
     text: str | None = field(repr=False)
     html: str | None = field(repr=False)
     images: tuple[Attachment, ...] = field(repr=False)
-    attachments: tuple[Attachment, ...]
+    attachments: tuple[Attachment, ...] = field(repr=False)
     envelope: Envelope
     content_hash: bytes = field(repr=False)
     size: int

@@ -7,11 +7,12 @@ Own HTML in Markdown is shown as text; a mail that needs it is an HTML template.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import cache
-from html.parser import HTMLParser
 from typing import TYPE_CHECKING
 
 from mailmerge_cli.render.html import element_styles, wrap_page
+from mailmerge_cli.render.nesting import balanced
 from mailmerge_cli.render.protect import Protected
 
 if TYPE_CHECKING:
@@ -41,7 +42,6 @@ _STYLES = {
     "img": "max-width:100%;border:0",
 }
 _ENTRY = re.compile(r"^(\s*)([-*+]|\d{1,9}[.)])\s+")
-_OPENING = frozenset({"if", "for", "macro", "call", "filter", "with", "block", "autoescape"})
 
 
 @cache
@@ -63,7 +63,7 @@ def convert_template(protected: Protected, markdown: str) -> str | None:
     """
     html = _converter().render(_adopted(protected, markdown))
     html = _freed(protected, html)
-    if not _balanced(protected, html):
+    if not balanced(protected, html):
         return None
     return wrap_page(element_styles(html, _STYLES), _PAGE)
 
@@ -137,67 +137,16 @@ def _freed(protected: Protected, html: str) -> str:
     html = re.sub(rf"<p>({word}(?:\s*{word})*)</p>", r"\1", html)
     html = re.sub(rf"<li>\s*({word})\s*</li>", r"\1", html)
     html = re.sub(rf"<tr>\s*<td[^>]*>({word}(?:\s*{word})*)</td>(?:\s*<td[^>]*></td>)*\s*</tr>", r"\1", html)
-    # A body of nothing but statements is no table body without rows; the header row stands alone then.
     return re.sub(
-        rf"<p>({word})\n(?=(?:(?!</p>).)*</p>)((?:(?!{word}|</p>).)*)({word})</p>",
-        _outside(protected),
-        html,
-        flags=re.DOTALL,
+        rf"<p>({word})((?:(?!{word}|</p>).)*)({word})</p>", _outside(protected), html, flags=re.DOTALL
     )
 
 
-def _outside(protected: Protected):  # type: ignore[no-untyped-def]
+def _outside(protected: Protected) -> Callable[[re.Match[str]], str]:
     """`<p>{% if %}…{% endif %}</p>` as `{% if %}<p>…</p>{% endif %}`, so that no empty paragraph is left."""
 
     def swap(match: re.Match[str]) -> str:
-        first, last = (protected.pattern.fullmatch(match[n]) for n in (1, 3))
-        words = (protected.mark(first).word, protected.mark(last).word) if first and last else ("", "")
+        words = tuple(protected.mark(word).word for word in protected.pattern.finditer(match[1] + match[3]))
         return f"{match[1]}<p>{match[2].strip()}</p>\n{match[3]}" if words == ("if", "endif") else match[0]
 
     return swap
-
-
-class _Nesting(HTMLParser):
-    """In which element each statement stands."""
-
-    def __init__(self, pattern: re.Pattern[str]) -> None:
-        super().__init__(convert_charrefs=True)
-        self.pattern = pattern
-        self.open = [0]
-        self.made = 0
-        self.found: list[tuple[re.Match[str], int]] = []
-        self.in_tags = False
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: ARG002
-        if any(match[1] == "s" for match in self.pattern.finditer(self.get_starttag_text() or "")):
-            self.in_tags = True
-        self.made += 1
-        if tag not in {"br", "hr", "img"}:
-            self.open.append(self.made)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.handle_starttag(tag, attrs)
-
-    def handle_endtag(self, tag: str) -> None:  # noqa: ARG002
-        self.open.pop()
-
-    def handle_data(self, data: str) -> None:
-        self.found += [(match, self.open[-1]) for match in self.pattern.finditer(data) if match[1] == "s"]
-
-
-def _balanced(protected: Protected, html: str) -> bool:
-    """Whether all statements of one block stand in the same element, so that any outcome is well-formed."""
-    parser = _Nesting(protected.pattern)
-    parser.feed(html)
-    parser.close()
-    blocks: list[tuple[str, int]] = []
-    for match, element in parser.found:
-        mark = protected.mark(match)
-        if mark.word in {"elif", "else"} and (not blocks or blocks[-1][1] != element):
-            return False
-        if mark.word in _OPENING or (mark.word == "set" and "=" not in mark.source):
-            blocks.append((mark.word, element))
-        elif mark.word.startswith("end") and (not blocks or blocks.pop() != (mark.word[3:], element)):
-            return False
-    written = sum(1 for mark in protected.marks if not mark.prints)
-    return not blocks and not parser.in_tags and len(parser.found) == written

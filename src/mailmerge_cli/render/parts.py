@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
@@ -35,11 +35,11 @@ T = TypeVar("T")
 class Recipe:
     """Of what a template is made; see `Template`. It can be pickled, and makes the same template anywhere."""
 
-    text: str
+    text: str = field(repr=False)
     path: Path | None
     folder: Path
     columns: tuple[Column, ...]
-    constants: Mapping[str, object]
+    constants: Mapping[str, object] = field(repr=False)
     attachments: tuple[str, ...]
     files: tuple[Path, ...]
     subject: str

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from jinja2 import nodes
 from jinja2.runtime import Undefined
 
 from mailmerge_cli.errors import Problem
@@ -45,13 +44,12 @@ class Expression:
         scope = Scope(columns, constants or {})
         environment = Sandbox()
         place = Place(what, header=what, kind=what)
-        usage = survey(scope, environment, "{% set result = (" + text + "\n) %}", place)
-        tree = environment.parse("{% set result = (" + text + "\n) %}")
-        if len(tree.body) != 1 or not isinstance(tree.body[0], nodes.Assign):
-            raise refused([Problem(None, what, what, f"{what}: {text!r} is not one expression")])
-        template = environment.from_string(tree)
+        survey(scope, environment, "{{ " + text + "\n}}", place)  # brackets must close within the text itself
+        assignment = "{% set result = (" + text + "\n) %}"
+        usage = survey(scope, environment, assignment, place)
+        template = environment.from_string(assignment)
         self._render = template.root_render_func
-        self._new = template.new_context
+        self._environment = environment
         self._base = scope.base(environment)
         self._scope = scope
         self._row = usage.row
@@ -68,7 +66,7 @@ class Expression:
             values["row"] = self._scope.cells(row)
         values[" turns"] = Turns()
         try:
-            context = self._new(values, True)
+            context = self._environment.context_class(self._environment, values, None, {})
             for _ in self._render(context):
                 pass
             result = context.vars["result"]

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import count
 
-from jinja2 import Environment
+from jinja2 import Environment, TemplateSyntaxError
 
 _PLAIN = Environment(keep_trailing_newline=True, autoescape=False)  # noqa: S701  only its lexer is used
 _ENDS = {
@@ -21,6 +21,7 @@ _ENDS = {
     "raw_begin": "raw_end",
 }
 _INCLUDE = re.compile(r"""\{%[-+]?\s*include\s+(["'])([^"']+)\1\s*[-+]?%\}""")
+_RAW = re.compile(r"\|\s*(?:safe|urlize|tojson)\b|\bfilter\b|autoescape")
 _DEEPEST = 8
 _BRACES = re.compile(r"\{(?=[{%#])")
 
@@ -64,6 +65,10 @@ class Protected:
         plain = _BRACES.sub("{{ '{' }}", text)
         return self.pattern.sub(lambda match: self.mark(match).source, plain)
 
+    def raw(self) -> bool:
+        """Whether values may be put in as HTML, so that the template does not show all tags."""
+        return any(_RAW.search(mark.source) for mark in self.marks)
+
     def statements(self) -> bool:
         """Whether there is any statement, so that parts may repeat or be left out."""
         return any(not mark.prints for mark in self.marks)
@@ -97,18 +102,42 @@ def constructs(source: str) -> Iterator[tuple[str, str]]:
             end = ""
 
 
+def tidied(source: str, only: re.Pattern[str] | None = None) -> str:
+    """The template in which a line of nothing but statements (or comments) leaves no line behind.
+
+    Jinja's own `trim_blocks` also eats the line break behind `Dear {% if x %}Ms{% endif %}`, which would glue two lines of
+    a mail together. Here the line break moves into the statement (`{% if x⏎%}`), so that line numbers stay as they are.
+
+    Args:
+        source: the template. Do this once: an empty line behind a statement would be taken the second time.
+        only: the statements that count; None for all.
+    """
+    try:
+        pieces = list(constructs(source))
+    except TemplateSyntaxError:
+        return source  # told by whoever compiles it, with its line
+    flat: list[str] = []
+    for number, (begin, text) in enumerate(pieces):
+        silent = begin in {"block_begin", "comment_begin"} and (only is None or only.fullmatch(text))
+        flat.append(f"\1{number}\2" if silent else f"\3{number}\2" if begin else text)
+
+    def alone(match: re.Match[str]) -> str:
+        sources = [pieces[int(number)][1] for number in re.findall(r"\d+", match[1])]
+        if sources[-1][-3:-2] == "+":
+            return match[0]
+        return "".join([*sources[:-1], sources[-1][:-2], "\n", sources[-1][-2:]])
+
+    joined = re.sub("(?m)^[ \t]*((?:\1\\d+\2[ \t]*)+)\n", alone, "".join(flat))
+    return re.sub("[\1\3](\\d+)\2", lambda match: pieces[int(match[1])][1], joined)
+
+
 def flattened(source: str, read: Callable[[str], str], depth: int = 0) -> str:
     """The template with its plain includes (`{% include "footer.md" %}`) in their places, so that it is converted whole.
 
     Includes with conditions (`ignore missing`, a list, a computed name) stay as they are.
     """
     pieces: list[str] = []
-    included = False
-    for begin, text in constructs(source):
+    for begin, text in constructs(tidied(source, _INCLUDE)):
         name = _INCLUDE.fullmatch(text) if begin == "block_begin" and depth < _DEEPEST else None
-        if name is not None:
-            pieces.append(flattened(read(name[2]), read, depth + 1))
-        else:
-            pieces.append(text.removeprefix("\n") if included and not begin else text)
-        included = name is not None
+        pieces.append(text if name is None else flattened(read(name[2]), read, depth + 1))
     return "".join(pieces)

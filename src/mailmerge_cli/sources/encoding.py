@@ -214,8 +214,7 @@ def _guess(sample: bytes) -> str:
     if east and (not west or matches[0].encoding in _EAST):
         return max(east, key=lambda name: _usual(telling, name))
     # A few short names are too little for statistics, and are told as Cyrillic or Greek.
-    plain = [name for name in _EAST if _plainly(telling, name)]
-    if plain and not (matches and _capitals(telling, matches[0].encoding)):
+    if plain := [name for name in _EAST if _plainly(telling, name)]:
         return max(plain, key=lambda name: _usual(telling, name))
     if not matches:
         return ""
@@ -257,11 +256,6 @@ def _plainly(sample: bytes, encoding: str) -> bool:
     """
     pairs = all(len(run) % 2 == 0 for run in _HIGH.findall(sample))
     return pairs and _usual(sample, encoding) >= _PLAIN
-
-
-def _capitals(sample: bytes, encoding: str) -> bool:
-    """Whether every run beyond ASCII is a word in capitals (`ИВАНОВ`): the one case that also looks like pairs."""
-    return all(run.decode(encoding, "replace").isupper() for run in _HIGH.findall(sample))
 
 
 def _western(sample: bytes) -> bool:

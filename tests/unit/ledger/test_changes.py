@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+
 import pytest
 
 from mailmerge_cli.ledger.differences import Amendment, Difference, Differences, Kind, Sample
@@ -154,6 +156,7 @@ def test_gone_from_the_list(book: Book, run: Run, key: str, state: str, after: s
 
     assert book.states(run)[key] == after
     assert not compare(book, run, *plan)
+    assert (book.get(run, key).next_attempt, book.ledger.next_due(run) is None) == (None, key == "deferred")
     if after == "skipped":
         assert "no longer in the list" in book.get(run, key).reason
         assert ("had failed" in book.get(run, key).reason) == (key == "failed")
@@ -389,3 +392,31 @@ def test_a_draft_compares_again_and_again(book: Book, run: Run) -> None:
         assert told(draft.compare(book.ledger, run)) == told(draft.compare(book.ledger, run))
         book.ledger.amend(run, draft, CHANGES, "")
         assert not draft.compare(book.ledger, run)
+
+
+def test_a_told_difference_is_forgotten_when_the_row_takes_new_content(book: Book) -> None:
+    """What was told of a failed row says nothing of the mail that is sent later."""
+    run = book.enter(entry("A"))
+    failed = book.send(run, "A", REFUSED)
+    amend(book, run, CHANGES, entry("A", content="b"))
+    book.ledger.undo(run, [failed.id])
+    amend(book, run, CHANGES, entry("A", content="c"))
+    book.send(run, "A")
+
+    assert told(compare(book, run, entry("A", content="b"))) == [("changed", "sent", 1)]
+
+
+def test_a_large_plan_beside_other_runs_is_whole(book: Book) -> None:
+    """Building the indexes anew loses nothing of other runs, and keys stay unique in a run."""
+    small = book.enter(entry("A"), label="small")
+    plan = [entry(f"K{row}", row) for row in range(3000)]
+    large = book.enter(*plan, label="large")
+
+    assert book.states(small) == {"A": "pending"}
+    assert not compare(book, large, *reversed(plan))
+    with pytest.raises(sqlite3.IntegrityError):
+        book.enter(*[entry(f"K{row % 5000}", row) for row in range(9000)], label="twins")
+    assert [run.label for run in book.ledger.runs()] == ["small", "large"]
+    assert book.get(large, "K2999").row == 2999
+    with pytest.raises(sqlite3.IntegrityError):
+        book.enter(entry("A", 2), entry("A", 3), label="twins")

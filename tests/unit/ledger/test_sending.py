@@ -250,6 +250,16 @@ def test_recovery_puts_what_was_being_sent_in_doubt(book: Book) -> None:
     assert [one.verdict for one in book.ledger.attempts(run)] == ["unknown"]
 
 
+def test_after_a_recovery_the_ledger_knows_that_nothing_is_under_way(book: Book) -> None:
+    """A recovery in the middle of a process's life: what was being sent may be taken up again by a person's word."""
+    run = book.enter(entry("A"))
+    book.begin(run, "A")
+    book.ledger.recover(run)
+    book.ledger.resolve(run, None, sent=False)
+
+    assert book.settle(run, "A", REFUSED).attempts == 1
+
+
 def test_a_persons_word_on_what_is_in_doubt(book: Book) -> None:
     """--sent makes it sent, --resend pending with the same Message-ID; other states are left alone."""
     run = book.enter(entry("A", 2), entry("B", 3), entry("C", 4))
@@ -302,6 +312,7 @@ def test_cancel_skips_what_is_left_and_nothing_else(book: Book) -> None:
         "E": "skipped",
         "F": "invalid",
     }
+    assert (book.ledger.next_due(run), book.get(run, "D").next_attempt) == (None, None)
     assert book.ledger.unfinished("december") == []
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support.letters import FROM, Bench, parsed, shape
 
 from mailmerge_cli.errors import Refused
 from mailmerge_cli.model.cell import RealCell
@@ -16,6 +15,7 @@ from mailmerge_cli.render import RowFault
 from mailmerge_cli.render.alternative import text_of
 from mailmerge_cli.render.html import inline_css_now
 from mailmerge_cli.render.markdown import convert
+from support.letters import Bench, parsed, shape
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 40
 
@@ -34,16 +34,43 @@ def inner(html: str | None) -> str:
 
 
 @pytest.mark.parametrize("file", ["m.html", "m.md"])
-@pytest.mark.parametrize("cell", ["<b>&\"'", "<script>alert(1)</script>", "**x** _y_ `z`", "# x", "| a | b |", "![i](logo.png)", "[l](http://x)", "&lt;", "<!-- x -->", "1. x"])
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "<b>&\"'",
+        "<script>alert(1)</script>",
+        "**x** _y_ `z`",
+        "# x",
+        "| a | b |",
+        "![i](logo.png)",
+        "[l](http://x)",
+        "&lt;",
+        "<!-- x -->",
+        "1. x",
+    ],
+)
 def test_T09_a_cell_is_text_in_html_and_in_text(bench: Bench, file: str, cell: str) -> None:
     """No tag, entity or Markdown of a cell counts; the text part and the subject show it as it is."""
-    letter = bench.letter(bench.template("From: a@example.org\nSubject: {{ name }}\n\n[{{ name }}]", file), name=cell)
+    letter = bench.letter(
+        bench.template("From: a@example.org\nSubject: {{ name }}\n\n[{{ name }}]", file), name=cell
+    )
     assert letter.subject == cell
     assert f"[{cell}]" in (letter.text or "")
     assert text_of(letter.html or "").strip() == f"[{cell}]"
 
 
-@pytest.mark.parametrize("target", ["javascript:alert(1)", " JavaScript:x", "data:text/html,x", "vbscript:x", "java\tscript:x", "\x01javascript:x", "file:///etc/passwd"])
+@pytest.mark.parametrize(
+    "target",
+    [
+        "javascript:alert(1)",
+        " JavaScript:x",
+        "data:text/html,x",
+        "vbscript:x",
+        "java\tscript:x",
+        "\x01javascript:x",
+        "file:///etc/passwd",
+    ],
+)
 @pytest.mark.parametrize(
     ("file", "body"),
     [
@@ -69,7 +96,9 @@ def test_T09_a_cell_cannot_be_a_script_in_a_link(bench: Bench, file: str, body: 
 
 def test_T09_values_marked_safe_are_html(bench: Bench) -> None:
     """`| safe` is the template's word for a value of its own; the text part has its text."""
-    template = bench.template("\n<p>{{ note | safe }}</p>", "m.html", constants={"note": "<b>Note</b> &amp; more"})
+    template = bench.template(
+        "\n<p>{{ note | safe }}</p>", "m.html", constants={"note": "<b>Note</b> &amp; more"}
+    )
     letter = bench.letter(template)
     assert letter.html == "<p><b>Note</b> &amp; more</p>\n"
     assert letter.text == "Note & more\n"
@@ -95,7 +124,12 @@ Regards
     assert template.once
     html = inner(bench.letter(template).html)
     rows = re.findall(r"<tr>(.*?)</tr>", html)
-    assert rows == ["<th>Item</th><th>Amount</th>", "<td>Base</td><td>1,234.50</td>", "<td>Extra</td><td>1,234.50</td>", "<td>No bonus</td><td></td>"]
+    assert rows == [
+        "<th>Item</th><th>Amount</th>",
+        "<td>Base</td><td>1,234.50</td>",
+        "<td>Extra</td><td>1,234.50</td>",
+        "<td>No bonus</td><td></td>",
+    ]
     assert html.endswith("<p>Regards</p>")
     text = bench.letter(template, bonus="5").text
     assert text is not None
@@ -115,8 +149,9 @@ MARKDOWN = {
     "torn": "- a\n{% if bonus %}\n# Bonus\n- b\n{% endif %}\ntext\n",
     "torn list": "Intro:\n{% for i in range(2) %}\n- entry\n{% endfor %}\nOutro\n",
     "set": "{% set x = name %}\n\nDear {{ x }}\n",
+    "one line": "Hello\n\n{% if bonus %}You get {{ bonus }}.{% endif %}\n\n{% if bonus %}a{% else %}b{% endif %}\n",
     "code": "`{{ name }}`\n\n    {{ net }}\n\n```\n{{ bonus }}\n```\n",
-    "link": "[{{ name }}]({{ link }} \"{{ name }}\") <https://example.org/{{ name }}>\n",
+    "link": '[{{ name }}]({{ link }} "{{ name }}") <https://example.org/{{ name }}>\n',
     "comment": "a\n{# nothing #}\nb\n",
     "hard break": "a\\\n{{ name }}  \nb\n",
 }
@@ -134,7 +169,19 @@ def test_markdown_once_is_markdown_each_time(bench: Bench, case: str, bonus: str
     assert re.sub(r"<(p|ul|ol|blockquote)></\1>", "", inner(letter.html)) == expected
 
 
-@pytest.mark.parametrize(("case", "once"), [("paragraphs", True), ("list", True), ("numbered", True), ("heading", True), ("whole table", True), ("loop of sections", True), ("torn", False), ("torn list", False)])
+@pytest.mark.parametrize(
+    ("case", "once"),
+    [
+        ("paragraphs", True),
+        ("list", True),
+        ("numbered", True),
+        ("heading", True),
+        ("whole table", True),
+        ("loop of sections", True),
+        ("torn", False),
+        ("torn list", False),
+    ],
+)
 def test_which_markdown_is_converted_once(bench: Bench, case: str, once: bool) -> None:
     """Statements around whole elements are; those that would tear elements apart are not."""
     assert bench.template("\n" + MARKDOWN[case], "m.md").once is once
@@ -158,20 +205,51 @@ def test_markdown_has_a_style_and_no_html_of_its_own(bench: Bench) -> None:
 
 CSS = "<html><head><style>{css}</style></head><body>{body}</body></html>"
 INLINE = {
-    "plain": ("td{color:red} .a{font-weight:bold}", '<table><tr><td class="a">{{ name }}</td></tr></table>', True),
-    "rows": (".a{color:red}", '<table><tr><th>x</th></tr>{% for i in range(2) %}<tr><td class="a">{{ i }}</td></tr>{% endfor %}</table>', True),
+    "plain": (
+        "td{color:red} .a{font-weight:bold}",
+        '<table><tr><td class="a">{{ name }}</td></tr></table>',
+        True,
+    ),
+    "rows": (
+        ".a{color:red}",
+        '<table><tr><th>x</th></tr>{% for i in range(2) %}<tr><td class="a">{{ i }}</td></tr>{% endfor %}</table>',
+        True,
+    ),
     "links": ("a{color:red}", '<a href="{{ link }}" title="{{ name }}">{{ name }}</a>', True),
     "media": ("@media (max-width:9px){p{color:blue}} p{color:red}", "<p>{{ name }}</p>", True),
-    "zebra": ("tr:nth-child(even){color:red}", "<table>{% for i in range(4) %}<tr><td>{{ i }}</td></tr>{% endfor %}</table>", False),
+    "zebra": (
+        "tr:nth-child(even){color:red}",
+        "<table>{% for i in range(4) %}<tr><td>{{ i }}</td></tr>{% endfor %}</table>",
+        False,
+    ),
     "sibling": ("p + p{color:red}", "{% if bonus %}<p>a</p>{% endif %}<p>b</p>", False),
     "class of a cell": (".x{color:red}", '<p class="{{ name }}">a</p>', False),
     "style of a cell": ("p{color:red}", '<p style="width:{{ net }}">a</p>', False),
     "statement in a tag": (".x{color:red}", "<p {% if bonus %}class='x'{% endif %}>a</p>", False),
     "css of a value": ("p{color:{{ company }}}", "<p>a</p>", False),
     "attribute": ("[title=x]{color:red}", '<p title="{{ name }}">a</p>', False),
-    "macro": ("td{color:red}", "{% macro r(x) %}<tr><td>{{ x }}</td></tr>{% endmacro %}<table>{{ r(1) }}</table>", False),
+    "macro": (
+        "td{color:red}",
+        "{% macro r(x) %}<tr><td>{{ x }}</td></tr>{% endmacro %}<table>{{ r(1) }}</table>",
+        False,
+    ),
     "title": ("p{color:red}", "<title>{% if bonus %}x{% endif %}</title><p>a</p>", False),
     "torn table": ("td{color:red}", "<table>{{ name }}<tr><td>a</td></tr></table>", False),
+    "ancestor that comes and goes": (
+        ".a p{color:red}",
+        '{% if bonus %}<div class="a">{% endif %}<p>x</p>{% if bonus %}</div>{% endif %}',
+        False,
+    ),
+    "branches": (
+        ".a{color:red} .b{color:blue}",
+        '{% if bonus %}<p class="a">x</p>{% else %}<p class="b">y</p>{% endif %}',
+        True,
+    ),
+    "torn branches": (
+        ".a p{color:red}",
+        '{% if bonus %}<div class="a">{% else %}<div class="b">{% endif %}<p>x</p></div>',
+        False,
+    ),
     "untidy": ("p{color:red}", "<p>a<p>{% if bonus %}b{% endif %}<br>c", True),
 }
 
@@ -213,7 +291,10 @@ HTML_TEXT = [
     ("<ul><li>a<ul><li>b</li></ul></li></ul>", "- a\n  - b\n"),
     ("<table><tr><th>k</th><th>v</th></tr><tr><td>a</td><td>1</td></tr></table>x", "k | v\na | 1\n\nx\n"),
     ("<table><tr><td><p>a</p></td><td><div>b</div></td></tr></table>", "a | b\n"),
-    ('<a href="https://x.org/">x</a> <a href="mailto:a@x.org">a@x.org</a> <a href="#t">t</a>', "x (https://x.org/) a@x.org t\n"),
+    (
+        '<a href="https://x.org/">x</a> <a href="mailto:a@x.org">a@x.org</a> <a href="#t">t</a>',
+        "x (https://x.org/) a@x.org t\n",
+    ),
     ("<style>p{}</style><head><title>t</title></head><p>a</p><script>x</script>", "a\n"),
     ('<div style="display:none">preheader</div><p>a</p>', "a\n"),
     ("<pre>a\n  b</pre>", "a\n  b\n"),
@@ -250,7 +331,37 @@ def test_the_text_of_a_template_is_the_text_of_each_row(bench: Bench, case: str,
     assert template.once
     letter = bench.letter(template, bonus=bonus)
     expected = text_of(letter.html or "")
-    assert [line.strip() for line in (letter.text or "").strip().split("\n")] == [line.strip() for line in expected.strip().split("\n")]
+    assert [line.strip() for line in (letter.text or "").strip().split("\n")] == [
+        line.strip() for line in expected.strip().split("\n")
+    ]
+
+
+def test_text_that_no_template_can_make_is_made_of_each_row(bench: Bench) -> None:
+    """What is set where the text has nothing is missing in the text's template; then each row's HTML is the source."""
+    template = bench.template("\n<head>{% set who = name %}</head><p>{{ who }}</p>", "m.html")
+    assert not template.once
+    assert bench.letter(template).text == "Wang Fang\n"
+
+
+def test_a_template_of_values_alone_is_rendered_once(bench: Bench) -> None:
+    """Its faults are the template's, with file and line, before any row."""
+    template = bench.template("\n<p>{{ company }}</p>", "m.html")
+    assert bench.letter(template).html is bench.letter(template, name="Other").html
+    for file in ("m.txt", "m.md", "m.html"):
+        with pytest.raises(Refused, match=rf"{file}:5: the template cannot be rendered: "):
+            bench.template("\n\n{{ 1 / 0 }}", file)
+
+
+def test_a_raw_block_is_text(bench: Bench) -> None:
+    """`{% raw %}` holds braces; in a link too."""
+    letter = bench.letter(
+        bench.template(
+            "\n<a href='{% raw %}https://example.org/{{x}}{% endraw %}'>{% raw %}{{ y }}{% endraw %}</a>",
+            "m.html",
+        )
+    )
+    assert letter.html == '<a href="https://example.org/{{x}}">{{ y }}</a>\n'
+    assert letter.text == "{{ y }} (https://example.org/{{x}})\n"
 
 
 def test_a_companion_is_the_text_alternative(bench: Bench) -> None:
@@ -259,6 +370,9 @@ def test_a_companion_is_the_text_alternative(bench: Bench) -> None:
     template = bench.template("\n<p>{{ name }}</p>", "letter.html")
     assert bench.letter(template).text == "Plain 1,234.50\n"
     assert 2 in template.used
+    bench.write("letter.txt", b"\xff")
+    with pytest.raises(Refused, match="UTF-8"):
+        bench.template("\n<p>{{ name }}</p>", "letter.html")
     bench.write("letter.txt", "x\n{{ nett }}")
     with pytest.raises(Refused, match=r"letter\.txt:2: "):
         bench.template("\n<p>{{ name }}</p>", "letter.html")
@@ -272,7 +386,10 @@ def test_local_images_travel_inline(bench: Bench) -> None:
     [image] = letter.images
     assert (letter.html or "").count("cid:") == 3
     message = parsed(bench.octets(bench.template("\n" + body, "m.html")))
-    assert shape(message) == ("multipart/related", [("multipart/alternative", ["text/plain", "text/html"]), "image/png"])
+    assert shape(message) == (
+        "multipart/related",
+        [("multipart/alternative", ["text/plain", "text/html"]), "image/png"],
+    )
     [_, part] = message.iter_parts()
     assert part.get_content_disposition() == "inline"
     assert (part.get_filename(), part.get_payload(decode=True)) == ("my logo.png", PNG)
@@ -332,8 +449,11 @@ CELLS = st.text(st.sampled_from("ab|*_`#<>&\"'[]()!\\-+.1{}%\n \t=~^$王"), max_
 @pytest.mark.parametrize("torn", [False, True])
 def test_no_cell_changes_the_structure_of_a_markdown_mail(bench: Bench, torn: bool, cell: str) -> None:
     """Whatever a cell holds, the tags are the template's, and the cell's text is whole."""
-    body = "\n# {{ name }}\n\n| a | b |\n|---|---|\n| {{ name }} | x |\n\n- {{ name }}\n\n[x]({{ '/' ~ net }})\n\n" + (MARKDOWN["torn"] if torn else "")
+    body = (
+        "\n# {{ bonus }}\n\n| a | b |\n|---|---|\n| {{ bonus }} | x |\n\n- {{ bonus }}\n\n[x]({{ '/' ~ net }})\n\n"
+        + (MARKDOWN["torn"].replace("if bonus", "if net") if torn else "")
+    )
     template = bench.template(body, "m.md")
     tags = re.compile(r"<[^>]*>")
-    html, usual = (bench.letter(template, name=name).html or "" for name in (cell, "Q"))
+    html, usual = (bench.letter(template, bonus=bonus).html or "" for bonus in (cell, "Q"))
     assert tags.findall(html) == tags.findall(usual)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from support.letters import MESSAGE_ID, MOMENT, Bench, assert_safe_for_smtp, parsed
 
 from mailmerge_cli.address import parse_address
 from mailmerge_cli.errors import Refused
 from mailmerge_cli.render import RowFault
+from support.letters import MESSAGE_ID, MOMENT, Bench, assert_safe_for_smtp, parsed
 
 HEAD = "From: HR <hr@example.org>\nSubject: s\n"
 
@@ -29,7 +29,22 @@ def problem(bench: Bench, head: str, **cells: str) -> str:
     return f"{found.column}: {found.message}"
 
 
-@pytest.mark.parametrize("name", ["Ann <evil@example.com>, y", 'Ann" <evil@example.com>', "evil@example.com", "a, b", "x; y", "<>", "=?utf-8?q?evil=40example.com?=", "(c)", "\\", '"', "🧧 王芳"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Ann <evil@example.com>, y",
+        'Ann" <evil@example.com>',
+        "evil@example.com",
+        "a, b",
+        "x; y",
+        "<>",
+        "=?utf-8?q?evil=40example.com?=",
+        "(c)",
+        "\\",
+        '"',
+        "🧧 王芳",
+    ],
+)
 @pytest.mark.parametrize("head", ["", "To: {{ name }} <{{ email }}>\n", 'To: "{{ name }}" <{{ email }}>\n'])
 def test_A03_a_name_cannot_change_who_is_addressed(bench: Bench, head: str, name: str) -> None:
     """Whatever the name's cell holds, To has the one address of the address column, and the name as it is."""
@@ -42,7 +57,10 @@ def test_A03_a_name_cannot_change_who_is_addressed(bench: Bench, head: str, name
     assert (address.addr_spec, address.display_name) == ("wang@example.org", name)
 
 
-@pytest.mark.parametrize("cell", ["a@example.org, b@example.org", "Ann <a@example.org>", "a@example.org> b", "mailto:a@example.org", ""])
+@pytest.mark.parametrize(
+    "cell",
+    ["a@example.org, b@example.org", "Ann <a@example.org>", "a@example.org> b", "mailto:a@example.org", ""],
+)
 def test_A08_an_address_cell_in_to_is_one_address(bench: Bench, cell: str) -> None:
     """No cell adds a second address, a name or a bracket to To."""
     assert problem(bench, "To: {{ boss }}\n", boss=cell).startswith("To: ")
@@ -52,7 +70,9 @@ def test_A08_an_address_cell_in_to_is_one_address(bench: Bench, cell: str) -> No
 def test_A18_to_and_envelope_are_one_person(bench: Bench) -> None:
     """A To that names somebody else than the row's recipient is the row's problem."""
     assert "names another address" in problem(bench, "To: {{ boss }}\n")
-    letter = bench.letter(bench.template(HEAD + "To: {{ name }} <{{ email }}>\n\nbody"), email="WANG@Example.Org")
+    letter = bench.letter(
+        bench.template(HEAD + "To: {{ name }} <{{ email }}>\n\nbody"), email="WANG@Example.Org"
+    )
     assert letter.envelope.recipients == ("WANG@example.org",)
 
 
@@ -68,14 +88,25 @@ def test_to_can_say_who_the_recipient_is(bench: Bench) -> None:
 
 def test_A19_bcc_is_in_the_envelope_only(bench: Bench) -> None:
     """Cc stands in header and envelope, Bcc in the envelope alone, everybody once, the row's own address first."""
-    head = HEAD + "Cc: {{ boss_name }} <{{ boss }}>, Team <team@example.org>\nBcc: archive@example.org, TEAM@example.org\nReply-To: pay@example.org\n"
+    head = (
+        HEAD
+        + "Cc: {{ boss_name }} <{{ boss }}>, Team <team@example.org>\nBcc: archive@example.org, TEAM@example.org\nReply-To: pay@example.org\n"
+    )
     template = bench.template(head + "\nbody")
-    assert bench.letter(template).envelope.recipients == ("wang@example.org", "boss@example.org", "team@example.org", "archive@example.org")
+    assert bench.letter(template).envelope.recipients == (
+        "wang@example.org",
+        "boss@example.org",
+        "team@example.org",
+        "archive@example.org",
+    )
     octets = bench.octets(template)
     assert b"archive" not in octets
     message = parsed(octets)
     assert "Bcc" not in message
-    assert [address.addr_spec for address in message["Cc"].addresses] == ["boss@example.org", "team@example.org"]
+    assert [address.addr_spec for address in message["Cc"].addresses] == [
+        "boss@example.org",
+        "team@example.org",
+    ]
     assert message["Reply-To"] == "pay@example.org"
 
 
@@ -95,7 +126,9 @@ def test_A19_a_cell_that_stands_alone_in_cc_may_be_a_list(bench: Bench, cell: st
     assert [address.spec for _, address in letter.cc] == specs
 
 
-@pytest.mark.parametrize("cell", ["a@", "a@example.org, ", "x", "A: b@example.org;", "a@example.org <b@example.org"])
+@pytest.mark.parametrize(
+    "cell", ["a@", "a@example.org, ", "x", "A: b@example.org;", "a@example.org <b@example.org"]
+)
 def test_A19_a_wrong_cc_is_the_rows_problem(bench: Bench, cell: str) -> None:
     """Nobody is left out in silence."""
     assert problem(bench, "Cc: {{ team }}\n", team=cell).startswith("Cc: ")
@@ -123,7 +156,9 @@ def test_A17_no_cells_in_from(bench: Bench, sender: str) -> None:
         bench.template(f"From: {sender}\nSubject: s\n\nb")
 
 
-@pytest.mark.parametrize("sender", ["a@example.org, b@example.org", "hr", "HR", "{{ nope }}", "HR <hr@example.org"])
+@pytest.mark.parametrize(
+    "sender", ["a@example.org, b@example.org", "hr", "HR", "{{ nope }}", "HR <hr@example.org"]
+)
 def test_A17_from_is_one_mailbox(bench: Bench, sender: str) -> None:
     """Anything else is refused before any row."""
     with pytest.raises(Refused) as refused:
@@ -133,16 +168,26 @@ def test_A17_from_is_one_mailbox(bench: Bench, sender: str) -> None:
 
 def test_values_may_stand_in_from(bench: Bench) -> None:
     """`{{ company }}` is no cell, and its comma does not part mailboxes."""
-    template = bench.template("From: {{ company }} <hr@example.org>\nSubject: s\n\nb", constants={"company": "Example, Ltd"})
+    template = bench.template(
+        "From: {{ company }} <hr@example.org>\nSubject: s\n\nb", constants={"company": "Example, Ltd"}
+    )
     assert template.sender[0] == "Example, Ltd"
     [address] = bench.mail(template)["From"].addresses
     assert (address.display_name, address.addr_spec) == ("Example, Ltd", "hr@example.org")
 
 
-@pytest.mark.parametrize(("given", "wire"), [("", "hr@example.org"), ("bounce@example.com", "bounce@example.com"), ("<>", "")])
+@pytest.mark.parametrize(
+    ("given", "wire"), [("", "hr@example.org"), ("bounce@example.com", "bounce@example.com"), ("<>", "")]
+)
 def test_the_envelopes_sender(bench: Bench, given: str, wire: str) -> None:
     """MAIL FROM is From's address unless the account has another, or the null sender."""
     assert bench.letter(bench.template(HEAD + "\nb", envelope_from=given)).envelope.sender == wire
+
+
+def test_an_envelope_sender_that_is_no_address_is_refused(bench: Bench) -> None:
+    """Before any row."""
+    with pytest.raises(Refused, match="envelope_from"):
+        bench.template(HEAD + "\nb", envelope_from="bounce")
 
 
 def test_A13_international_domains_go_as_a_labels(bench: Bench) -> None:
@@ -173,5 +218,9 @@ def test_a_test_goes_elsewhere(bench: Bench) -> None:
     test = template.redirected(letter, parse_address("me@example.org"), "[TEST]")
     assert test.envelope.recipients == ("me@example.org",)
     message = parsed(b"".join(template.compose(test, MESSAGE_ID, MOMENT)))
-    assert (message["Subject"], message["To"], message["Cc"]) == ("[TEST] s", "Wang Fang <me@example.org>", None)
+    assert (message["Subject"], message["To"], message["Cc"]) == (
+        "[TEST] s",
+        "Wang Fang <me@example.org>",
+        None,
+    )
     assert parsed(b"".join(template.compose(letter, MESSAGE_ID, MOMENT)))["Subject"] == "s"

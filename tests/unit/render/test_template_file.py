@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from support.letters import Bench, parsed
 
 from mailmerge_cli.errors import Refused
 from mailmerge_cli.render.headers import read_template
+from support.letters import Bench, parsed
 
 
 def refusal(text: str, file: str = "payslip.md") -> list[str]:
@@ -20,7 +20,9 @@ def refusal(text: str, file: str = "payslip.md") -> list[str]:
 
 def test_headers_in_any_case_a_bom_and_crlf() -> None:
     """Case, byte order mark and line ends do not matter; folded lines are one; the body keeps its lines."""
-    template = read_template("\ufeffSUBJECT: Pay\r\n slip\r\nfrom: a@example.org\r\n\r\nDear\r\n\r\nyou\r\n", "p.txt")
+    template = read_template(
+        "\ufeffSUBJECT: Pay\r\n slip\r\nfrom: a@example.org\r\n\r\nDear\r\n\r\nyou\r\n", "p.txt"
+    )
     assert [(field.name, field.value, field.line) for field in template.fields] == [
         ("Subject", "Pay slip", 1),
         ("From", "a@example.org", 3),
@@ -63,7 +65,12 @@ def test_a_line_without_colon_is_told_with_its_line() -> None:
 def test_all_faults_of_the_headers_are_told_at_once() -> None:
     """A person mends a template once."""
     messages = refusal("Subjekt: x\nDate: today\nSubject: a\nSubject: b\nContent-Type: image/png\n\nbody")
-    assert [message.split(": ")[0] for message in messages] == ["payslip.md:1", "payslip.md:2", "payslip.md:5", "payslip.md:4"]
+    assert [message.split(": ")[0] for message in messages] == [
+        "payslip.md:1",
+        "payslip.md:2",
+        "payslip.md:5",
+        "payslip.md:4",
+    ]
     assert "did you mean Subject?" in messages[0]
 
 
@@ -76,7 +83,19 @@ def test_A06_header_names_with_odd_characters_are_refused(name: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["Date", "Message-ID", "MIME-Version", "DKIM-Signature", "Return-Path", "Received", "Sender", "Content-Transfer-Encoding", "Resent-To", "Auto-Submitted", "ARC-Seal"],
+    [
+        "Date",
+        "Message-ID",
+        "MIME-Version",
+        "DKIM-Signature",
+        "Return-Path",
+        "Received",
+        "Sender",
+        "Content-Transfer-Encoding",
+        "Resent-To",
+        "Auto-Submitted",
+        "ARC-Seal",
+    ],
 )
 def test_A07_headers_that_are_the_programs_own_are_refused(name: str) -> None:
     """What the program writes itself, or what would hide something, cannot be written in a template."""
@@ -105,7 +124,12 @@ def test_own_headers_and_importance_are_written(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "head",
-    ["Importance: urgent\n", "List-Unsubscribe: https://example.org/u\n", "List-Unsubscribe-Post: yes\nList-Unsubscribe: <https://example.org/u>\n", "List-Unsubscribe-Post: List-Unsubscribe=One-Click\n"],
+    [
+        "Importance: urgent\n",
+        "List-Unsubscribe: https://example.org/u\n",
+        "List-Unsubscribe-Post: yes\nList-Unsubscribe: <https://example.org/u>\n",
+        "List-Unsubscribe-Post: List-Unsubscribe=One-Click\n",
+    ],
 )
 def test_headers_with_a_form_of_their_own_keep_it(tmp_path: Path, head: str) -> None:
     """A wrong value is refused before any row."""
@@ -136,7 +160,12 @@ def test_a_template_without_from_or_body(tmp_path: Path) -> None:
 def test_options_win_over_the_file(tmp_path: Path) -> None:
     """Sender and subject of the command line stand before those of the template, which stand before the account's."""
     bench = Bench(tmp_path)
-    template = bench.template("From: a@example.org\nSubject: s\n\nb", sender="B <b@example.org>", subject="For {{ name }}", default_sender="c@example.org")
+    template = bench.template(
+        "From: a@example.org\nSubject: s\n\nb",
+        sender="B <b@example.org>",
+        subject="For {{ name }}",
+        default_sender="c@example.org",
+    )
     message = bench.mail(template)
     assert (message["From"], message["Subject"]) == ("B <b@example.org>", "For Wang Fang")
 

@@ -7,17 +7,19 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from support.letters import FROM, MESSAGE_ID, MOMENT, Bench
 
 from mailmerge_cli.errors import Refused
 from mailmerge_cli.model.cell import FaultCell, RealCell, WholeCell
 from mailmerge_cli.render import BUILT_IN_NAMES, RowFault
+from support.letters import FROM, MESSAGE_ID, MOMENT, Bench
 
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Bench:
     """A table of a few columns."""
-    return Bench(tmp_path.resolve(), **{"net": RealCell(1234.5, "#,##0.00"), "Staff no.": "0042", "n": WholeCell(0)})
+    return Bench(
+        tmp_path.resolve(), **{"net": RealCell(1234.5, "#,##0.00"), "Staff no.": "0042", "n": WholeCell(0)}
+    )
 
 
 def told(bench: Bench, text: str, **more: object) -> list[str]:
@@ -27,7 +29,9 @@ def told(bench: Bench, text: str, **more: object) -> list[str]:
     return [problem.message for problem in refused.value.problems]
 
 
-def row_problems(bench: Bench, text: str, file: str = "payslip.txt", **cells: object) -> list[tuple[int | None, str | None, str]]:
+def row_problems(
+    bench: Bench, text: str, file: str = "payslip.txt", **cells: object
+) -> list[tuple[int | None, str | None, str]]:
     """What is told about a row."""
     template = bench.template(text, file)
     with pytest.raises(RowFault) as fault:
@@ -47,7 +51,9 @@ def row_problems(bench: Bench, text: str, file: str = "payslip.txt", **cells: ob
         ("{% for x in name %}{{ y }}{% endfor %}", 4, "named 'y'"),
     ],
 )
-def test_T01_unknown_names_are_told_with_line_and_nearest_column(bench: Bench, body: str, line: int, hint: str) -> None:
+def test_T01_unknown_names_are_told_with_line_and_nearest_column(
+    bench: Bench, body: str, line: int, hint: str
+) -> None:
     """Before any row is read."""
     [message] = told(bench, FROM + "\n" + body)
     assert message.startswith(f"payslip.txt:{line}: there is no column")
@@ -62,7 +68,13 @@ def test_T02_a_blank_cell_prints_nothing_and_can_be_replaced(bench: Bench) -> No
 
 @pytest.mark.parametrize(
     ("body", "line"),
-    [("{% if net %}", 4), ("\n{{ net }", 5), ("{{ net | nubmer }}", 4), ("\n\n{% endfor %}", 6), ("{{ net is emty }}", 4)],
+    [
+        ("{% if net %}", 4),
+        ("\n{{ net }", 5),
+        ("{{ net | nubmer }}", 4),
+        ("\n\n{% endfor %}", 6),
+        ("{{ net is emty }}", 4),
+    ],
 )
 def test_T03_syntax_errors_are_told_with_file_and_line(bench: Bench, body: str, line: int) -> None:
     """Before any row is read; an unknown filter with the nearest."""
@@ -87,7 +99,17 @@ def test_T04_a_fault_of_one_row_names_row_and_line(bench: Bench, file: str) -> N
 
 @pytest.mark.parametrize(
     "expression",
-    ["name + 1", "name | number", "{'a': 1}[name]", "name.missing", "name | date", "name | format('0.00')", "row[name]", "-name", "net[name]"],
+    [
+        "name + 1",
+        "name | number",
+        "{'a': 1}[name]",
+        "name.missing",
+        "name | date",
+        "name | format('0.00')",
+        "row[name]",
+        "-name",
+        "net[name]",
+    ],
 )
 def test_T04_no_cells_value_stands_in_a_message(bench: Bench, expression: str) -> None:
     """Jinja's own messages quote keys and values; ours do not."""
@@ -97,7 +119,9 @@ def test_T04_no_cells_value_stands_in_a_message(bench: Bench, expression: str) -
 
 def test_T04_all_faults_of_a_row_are_told(bench: Bench) -> None:
     """Subject, body and attachment: three problems, one refusal."""
-    text = "From: a@example.org\nSubject: {{ 1 / n }}\nAttachment: slips/{{ name }}.pdf\n\n{{ name | number }}"
+    text = (
+        "From: a@example.org\nSubject: {{ 1 / n }}\nAttachment: slips/{{ name }}.pdf\n\n{{ name | number }}"
+    )
     found = row_problems(bench, text, name="a/b")
     assert [(column, message.partition(";")[0]) for _, column, message in found] == [
         ("n", "leads to a division by zero (in Subject)"),
@@ -171,6 +195,13 @@ def test_T06_names_made_at_run_time_do_not_open_it(bench: Bench) -> None:
         "range(10 ** 9) | list",
         "(range(100000) | list) | join('x' * 10000)",
         "[1] * 10 ** 9",
+        "([name * 100000] * 10000) | join",
+        "''.join([name * 100000] * 10000)",
+        "'{:>{}}'.format(name, 10 ** 9)",
+        "'%*d' % (10 ** 9, 1)",
+        "('{0}' * 10000).format(name * 10000)",
+        "('%s' * 10000) % ((name * 10000,) * 10000)",
+        "(name * 100000) ~ (name * 100000)",
     ],
 )
 def test_T07_much_of_little_is_refused(bench: Bench, expression: str) -> None:
@@ -197,7 +228,25 @@ def test_T07_loops_and_recursion_are_bounded(bench: Bench, body: str) -> None:
     assert len(row_problems(bench, FROM + "\n" + body)) == 1
 
 
-@pytest.mark.parametrize("name", ["/etc/hostname", "../outside.txt", "sub/../../outside.txt", "link.txt", "C:/x.txt", "..\\outside.txt", "missing.txt"])
+def test_T07_ordinary_templates_are_within_the_bounds(bench: Bench) -> None:
+    """What people write in mails is far from them."""
+    body = "{{ '%-20s|%5.2f' % (name, net) }}{{ '{:>10}'.format(name) }}{{ 'ab' * 3 }}{{ name | center(40) }}{{ ['a', 'b'] | join(', ') }}"
+    body += "{{ 12000000 * 3 }}{{ 2 ** 10 }}{{ 7 % 4 }}{{ [1] + [2] }}{{ name | replace('Wang', 'W.') | indent(4) }}{{ name.replace('a', 'b').ljust(20) }}"
+    assert "36000000" in (bench.letter(bench.template("\n" + body)).text or "")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "/etc/hostname",
+        "../outside.txt",
+        "sub/../../outside.txt",
+        "link.txt",
+        "C:/x.txt",
+        "..\\outside.txt",
+        "missing.txt",
+    ],
+)
 def test_T08_files_outside_the_folder_cannot_be_included(tmp_path: Path, name: str) -> None:
     """Neither by path nor by link."""
     (tmp_path / "outside.txt").write_text("secret")
@@ -210,7 +259,14 @@ def test_T08_files_outside_the_folder_cannot_be_included(tmp_path: Path, name: s
     assert "secret" not in message
 
 
-@pytest.mark.parametrize("statement", ['{% include "part.txt" %}', '{% include "part.txt" ignore missing %}', "{% include ['no.txt', 'part.txt'] %}"])
+@pytest.mark.parametrize(
+    "statement",
+    [
+        '{% include "part.txt" %}',
+        '{% include "part.txt" ignore missing %}',
+        "{% include ['no.txt', 'part.txt'] %}",
+    ],
+)
 def test_files_beside_the_template_can_be_included(bench: Bench, statement: str) -> None:
     """They see the row, their columns count as used, and names in them are checked."""
     bench.write("part.txt", "Net {{ net }}")
@@ -220,6 +276,13 @@ def test_files_beside_the_template_can_be_included(bench: Bench, statement: str)
     bench.write("part.txt", "Net {{ nett }}")
     [message] = told(bench, FROM + "\n" + statement)
     assert message.startswith("part.txt:1: ")
+
+
+def test_an_included_file_must_be_utf_8(bench: Bench) -> None:
+    """Mojibake is not sent."""
+    bench.write("part.txt", b"\xfc")
+    [message] = told(bench, FROM + '\n{% include "part.txt" %}')
+    assert "UTF-8" in message
 
 
 def test_an_included_files_name_must_be_fixed(bench: Bench) -> None:
@@ -232,13 +295,30 @@ def test_layouts_and_macros_of_other_files(bench: Bench) -> None:
     """`extends` and `import` work; what one file sets, the other may use."""
     bench.write("base.html", "<p>{% block head %}{% endblock %}</p><p>{{ sign }}</p>")
     bench.write("parts.html", "{% macro bold(t) %}<b>{{ t }}</b>{% endmacro %}")
-    text = FROM + '\n{% extends "base.html" %}{% from "parts.html" import bold %}{% set sign = "HR" %}{% block head %}{{ bold(name) }}{% endblock %}'
+    text = (
+        FROM
+        + '\n{% extends "base.html" %}{% from "parts.html" import bold %}{% set sign = "HR" %}{% block head %}{{ bold(name) }}{% endblock %}'
+    )
     letter = bench.letter(bench.template(text, "m.html"), name="A & B")
     assert "<p><b>A &amp; B</b></p><p>HR</p>" in (letter.html or "")
     assert letter.text == "A & B\n\nHR\n"
 
 
-@pytest.mark.parametrize("value", ["a\nb", "a\r\nBcc: x@example.org", "a\0b", "a\x0bb", "a\x0cb", "a\x85b", "a\u2028b", "a\u2029b", "a\x1bb", "a\udc80b"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "a\nb",
+        "a\r\nBcc: x@example.org",
+        "a\0b",
+        "a\x0bb",
+        "a\x0cb",
+        "a\x85b",
+        "a\u2028b",
+        "a\u2029b",
+        "a\x1bb",
+        "a\udc80b",
+    ],
+)
 def test_A04_what_would_break_a_header_is_refused(bench: Bench, value: str) -> None:
     """In the subject, a name, an address, an own header: the row's problem, with the code point, never another header."""
     template = "From: a@example.org\nSubject: {{ name }}\nX-Name: {{ name }}\nReply-To: {{ name }} <r@example.org>\n\nbody"
@@ -250,7 +330,12 @@ def test_A04_what_would_break_a_header_is_refused(bench: Bench, value: str) -> N
 
 def test_T10_a_subjects_outer_line_breaks_are_trimmed(bench: Bench) -> None:
     """Statements leave line breaks behind; only inner ones are faults."""
-    assert bench.letter(bench.template("Subject: \n {% if net %}\n Pay {% endif %}\nFrom: a@example.org\n\nb")).subject == "Pay"
+    assert (
+        bench.letter(
+            bench.template("Subject: \n {% if net %}\n Pay {% endif %}\nFrom: a@example.org\n\nb")
+        ).subject
+        == "Pay"
+    )
 
 
 def test_a_subject_that_comes_out_blank_is_a_problem(bench: Bench) -> None:
@@ -258,6 +343,12 @@ def test_a_subject_that_comes_out_blank_is_a_problem(bench: Bench) -> None:
     [(_, column, message)] = row_problems(bench, "From: a@example.org\nSubject: {{ name }}\n\nbody", name=" ")
     assert column in {"Subject", "name"}
     assert "Subject blank" in message
+
+
+def test_lines_of_statements_leave_no_line_behind(bench: Bench) -> None:
+    """But a statement at the end of a line of text does not glue the next line to it, and `-` and `+` mean what Jinja says."""
+    body = "\nDear {% if net %}Ms{% endif %}\n{{ name }}\n  {% if net %}{# why #}\n  indented\n\t{% endif %}\n{# nothing #}\n\nBye{% if n %}\n{% endif %}\n{% if net +%}\nx{%- if net %} y{% endif -%}  \n z{% endif %}\n"
+    assert bench.letter(bench.template(body)).text == "Dear Ms\nWang Fang\n  indented\n\nBye\nx yz\n"
 
 
 def test_T11_nothing_is_carried_over_to_the_next_row(bench: Bench) -> None:
@@ -268,7 +359,9 @@ def test_T11_nothing_is_carried_over_to_the_next_row(bench: Bench) -> None:
         assert bench.letter(template, name=name).text == f"1 {name} {name}\n"
 
 
-@pytest.mark.parametrize("statement", ["{% set _ = l.append(name) %}", "{% set _ = row.update({'a': 1}) %}", "{% do l %}"])
+@pytest.mark.parametrize(
+    "statement", ["{% set _ = l.append(name) %}", "{% set _ = row.update({'a': 1}) %}", "{% do l %}"]
+)
 def test_T11_what_rows_share_cannot_be_changed(bench: Bench, statement: str) -> None:
     """Lists and dicts are read-only, and there is no `do`."""
     with pytest.raises(Refused):
@@ -289,7 +382,14 @@ def test_T12_many_threads_share_a_template(bench: Bench, file: str) -> None:
     def octets(number: int) -> bytes:
         row = bench.row(number, name=f"token{number}x")
         letter = template.render(row, bench.person(row))
-        assert {f"token{number}x"} == {word for word in (letter.text + (letter.html or "") + letter.subject).replace("<", " ").replace(">", " ").split() if word.startswith("token")}
+        assert {f"token{number}x"} == {
+            word
+            for word in (letter.text + (letter.html or "") + letter.subject)
+            .replace("<", " ")
+            .replace(">", " ")
+            .split()
+            if word.startswith("token")
+        }
         return b"".join(template.compose(letter, MESSAGE_ID, MOMENT))
 
     with ThreadPoolExecutor(8) as pool:
@@ -325,13 +425,27 @@ def test_row_faults_and_letters_travel_to_another_process(bench: Bench) -> None:
     assert pickle.loads(pickle.dumps(letter)) == letter
 
 
+def test_a_letters_repr_holds_no_cell(bench: Bench) -> None:
+    """But address and key, so that no log or traceback tells a salary."""
+    text = FROM + "X-N: {{ name }}\n\n{{ name }} {{ net }}"
+    shown = repr(bench.letter(bench.template(text, "m.md"), name="Confidential"))
+    assert "wang@example.org" in shown
+    assert "Confidential" not in shown
+    assert "1,234" not in shown
+
+
 def test_columns_by_title_by_name_and_all_of_them(bench: Bench) -> None:
     """`row["Staff no."]`, `staff_no`, `row.staff_no`, and every column in a loop."""
-    template = bench.template('\n{{ row["Staff no."] }} {{ staff_no }} {{ row.staff_no }} {{ row["staff_no"] }}')
+    template = bench.template(
+        '\n{{ row["Staff no."] }} {{ staff_no }} {{ row.staff_no }} {{ row["staff_no"] }}'
+    )
     assert bench.letter(template).text == "0042 0042 0042 0042\n"
     assert {bench.columns[index].title for index in template.used} == {"email", "name", "Staff no."}
     template = bench.template("\n{% for title, cell in row.items() %}{{ title }}={{ cell }};{% endfor %}")
-    assert bench.letter(template).text == "email=wang@example.org;name=Wang Fang;net=1,234.50;Staff no.=0042;n=0;\n"
+    assert (
+        bench.letter(template).text
+        == "email=wang@example.org;name=Wang Fang;net=1,234.50;Staff no.=0042;n=0;\n"
+    )
     assert len(template.used) == 5
 
 
@@ -358,7 +472,17 @@ def test_a_rows_own_problems_stop_it(bench: Bench) -> None:
 
 def test_built_in_names_are_those_that_templates_have(bench: Bench) -> None:
     """Every name that is always there is listed, so that no column hides it."""
-    assert {"row", "today", "now", "month", "last_month", "campaign", "run", "range", "namespace"} <= BUILT_IN_NAMES
+    assert {
+        "row",
+        "today",
+        "now",
+        "month",
+        "last_month",
+        "campaign",
+        "run",
+        "range",
+        "namespace",
+    } <= BUILT_IN_NAMES
 
 
 def test_half_a_surrogate_pair_is_a_problem_not_a_crash(bench: Bench) -> None:

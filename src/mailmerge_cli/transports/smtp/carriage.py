@@ -206,20 +206,27 @@ class Carriage:
     # The content.
 
     async def _begin(self, mail: Mail) -> None:
-        self._check_content()
+        await self._check_wanted(mail)
         held, self._held = self._held, None
         self._stage = Stage.BEGUN
         await self._feed.commit(held, mail)
-        self._check_content()
+        await self._check_wanted(mail)
 
-    def _check_content(self) -> None:
-        if self._talk.state is not State.CONTENT or self._wire.lost:
-            raise self._wire.broken()
+    async def _check_wanted(self, mail: Mail) -> None:
+        """Whether the server still waits for the content: it may have left, or have seen enough, such as 552 in the middle."""
+        if self._talk.state is State.CONTENT and not self._wire.lost:
+            return
+        unasked = self._talk.unasked
+        if unasked is not None and unasked.kind in (4, 5):
+            # Without a dot nothing is delivered, and the rest is not worth sending.
+            await self._hold(mail, classify("content", unasked, self._account.provider))
+            raise Ended
+        raise self._wire.broken()
 
     async def _send(self, mail: Mail) -> None:
         """Content, dot and, if it is known by now, the next mail's envelope."""
         if self._ahead is Ahead.NEXT:
-            await self._take_ahead()
+            await self._take_ahead(mail)
         parts = commands.stuffed(mail.content)
         if sum(map(len, parts)) > _ONE_WRITE:
             await self._send_slices(mail, parts)
@@ -237,13 +244,13 @@ class Carriage:
         if not self._wire.write(b"".join(parts)):
             self._stage = before
 
-    async def _take_ahead(self) -> None:
-        """Take the next mail, if it is there and will go over this connection."""
+    async def _take_ahead(self, mail: Mail) -> None:
+        """Take the one after `mail`, if it is there and will go over this connection."""
         if 0 < self._account.max_per_connection <= self.served + 1 or self._dry or not self._feed.ready():
             return
         self._follower = await self._feed.take()
         self._dry = self._follower is None
-        self._check_content()
+        await self._check_wanted(mail)
 
     async def _send_slices(self, mail: Mail, parts: list[bytes]) -> None:
         """A big content, as fast as the server takes it, and all of it gone before the dot is written."""
@@ -252,17 +259,9 @@ class Carriage:
             for start in range(0, len(part), _SLICE):
                 self._wire.write(part[start : start + _SLICE])
                 await self._wire.drained()
-                await self._check_slice(mail)
+                await self._check_wanted(mail)
         await self._wire.drained(to_the_last=True)
-        await self._check_slice(mail)
-
-    async def _check_slice(self, mail: Mail) -> None:
-        unasked = self._talk.unasked
-        if unasked is not None and unasked.kind in (4, 5):
-            # The server has seen enough, such as 552 in the middle. Without a dot nothing is delivered; the rest is not worth sending.
-            await self._hold(mail, classify("content", unasked, self._account.provider))
-            raise Ended
-        self._check_content()
+        await self._check_wanted(mail)
 
     async def _finish(self, mail: Mail) -> None:
         """The reply to the dot."""

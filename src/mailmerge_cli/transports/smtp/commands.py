@@ -15,7 +15,7 @@ DATA = b"DATA\r\n"
 QUIT = b"QUIT\r\n"
 
 # A quoted local part may hold spaces and brackets, nothing may hold a control (RFC 5321 §4.1.2).
-_PLAIN = re.compile(r"[^\x00-\x20\x7f-\xa0\u2028\u2029<>]*")
+_PLAIN = re.compile(r"[^\x00-\x20\x7f-\xa0\u2028\u2029<>\"]*")
 _QUOTED = re.compile(
     r'"(?:[^"\\\x00-\x1f\x7f-\x9f\u2028\u2029]|\\[\x20-\x7e])*"@[^\x00-\x20\x7f-\xa0\u2028\u2029<>"]+'
 )

@@ -54,6 +54,7 @@ class Wire(asyncio.Protocol):
         self.replies: deque[Reply] = self.talk.replies
         self.lost = False
         self.timeout = timeout
+        self._pace = max(0.01, min(TICK, timeout / 4))
         self._trace = trace
         self._socket = sock
         self._loop = asyncio.get_running_loop()
@@ -126,7 +127,13 @@ class Wire(asyncio.Protocol):
         """
         if self._transport is None or self.lost or self._transport.is_closing():
             return False
-        self._transport.write(chunk if self._tls is None else self._tls.encrypt(chunk))
+        if self._tls is not None:
+            try:
+                chunk = self._tls.encrypt(chunk)
+            except ssl.SSLError as error:
+                self._lose(f"the encryption broke down ({_plain(error)})")
+                return False
+        self._transport.write(chunk)
         return not self._transport.is_closing()
 
     async def until(self, want: int, seconds: float = 0.0, patience: float = 0.0) -> None:
@@ -280,7 +287,7 @@ class Wire(asyncio.Protocol):
 
     async def _wait(self) -> None:
         if self._tick is None:
-            self._tick = self._loop.call_later(min(TICK, self.timeout / 4), self._look)
+            self._tick = self._loop.call_later(self._pace, self._look)
         self._waiter = self._loop.create_future()
         try:
             await self._waiter
@@ -292,7 +299,7 @@ class Wire(asyncio.Protocol):
         self._tick = None
         if self._waiter is None:
             return
-        self._tick = self._loop.call_later(min(TICK, self.timeout / 4), self._look)
+        self._tick = self._loop.call_later(self._pace, self._look)
         if self._loop.time() >= min(self._deadline, self._soft):
             self._wake()
 

@@ -1,0 +1,365 @@
+"""One place in the crew: its process, its lines, and what was handed to it and has not come back."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import signal
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from mailmerge_cli.engine.desk import Parcel
+from mailmerge_cli.engine.frames import Flow, Frames, Say, Word, whole
+from mailmerge_cli.engine.line import Line, WorkerLost
+from mailmerge_cli.engine.scribe import Written
+from mailmerge_cli.engine.worker import portable, work
+from mailmerge_cli.errors import MailmergeError
+from mailmerge_cli.model.account import Credentials
+from mailmerge_cli.model.mail import Outcome, Verdict
+
+if TYPE_CHECKING:
+    from multiprocessing.context import SpawnProcess
+
+_AHEAD = 4  # parcels a line: the two that a pipelining connection may hold, and what the way to and fro takes
+_PATIENCE = 5.0  # seconds for a worker to do what it was told
+
+
+@dataclass(slots=True)
+class _Begun:
+    """A content that may leave, or has left."""
+
+    line: Line
+    parcel: Parcel
+    allowed: bool = False  # the worker was told that the intent is durable
+
+
+class Post:
+    """One worker process, or none as long as nobody needs it. See `Crew` for the arguments."""
+
+    def __init__(
+        self,
+        recipe: bytes,
+        credentials: Credentials,
+        *,
+        throttled: bool,
+        trace: Callable[[str], None] | None,
+        lock: int,
+    ) -> None:
+        self._recipe = recipe
+        self._credentials = credentials
+        self._throttled = throttled
+        self._trace = trace
+        self._lock = lock
+        self._process: SpawnProcess | None = None
+        self._frames: Frames | None = None
+        self._starting = asyncio.Lock()
+        self._lines: dict[int, tuple[Line, asyncio.Future[None]]] = {}
+        self._stock: dict[int, Parcel] = {}
+        self._begun: dict[int, _Begun] = {}
+        self._written: list[int] = []
+        self._dry = False
+        self._flow = Flow.GO
+        self._closed: set[int] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._closing = False
+        self._answers: dict[Say, Callable[..., None]] = {
+            Say.COMMIT: self._commit,
+            Say.PERMIT: self._permit,
+            Say.ENDED: self._ended,
+            Say.ASK: self._ask,
+            Say.TRACE: self._hear_trace,
+            Say.STOP: self._stop,
+        }
+
+    @property
+    def pid(self) -> int:
+        """Of its process; 0 if there is none."""
+        return (self._process.pid or 0) if self._process is not None and self._frames is not None else 0
+
+    async def carry(self, line: Line) -> None:
+        """The life of one connection. Raises what `Transport.carry` raises, and `WorkerLost`."""
+        async with self._starting:
+            if self._frames is None:
+                await self._start()
+        ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._lines[line.number] = (line, ended)
+        self._say(Say.OPEN, line.number)
+        self.follow()
+        try:
+            await self._until(ended, line.number)
+        finally:
+            self._lines.pop(line.number, None)
+            if not self._lines:
+                self._recall(line)
+
+    def follow(self) -> None:
+        """Tell the worker what the gate says now."""
+        for line, _ in self._lines.values():
+            if line.closed and line.number not in self._closed:
+                self._closed.add(line.number)
+                self._say(Say.CLOSE, line.number)
+        for line, _ in self._lines.values():
+            if (flow := flow_of(line)) is not self._flow:
+                self._flow = flow
+                self._say(Say.FLOW, flow)
+            self._restock(line)
+            return
+
+    async def close(self) -> None:
+        """The process ends; at the latest after some seconds, by force."""
+        self._closing = True
+        for task in self._tasks:
+            task.cancel()
+        if self._frames is not None:
+            self._frames.close()
+        if self._process is not None:
+            await _ended(self._process)
+            self._process = None
+
+    # -- the process ---------------------------------------------------------------------------------------------
+
+    async def _start(self) -> None:
+        if self._process is not None:
+            await _ended(self._process)
+        ours, theirs = socket.socketpair()
+        try:
+            self._process = _spawn(theirs, self._lock)
+        except OSError as error:
+            ours.close()
+            raise WorkerLost(f"A worker process could not be started: {error.strerror or error}.") from error
+        finally:
+            theirs.close()
+        self._dry, self._flow = False, Flow.GO
+        frames = Frames(ours, self._hear, self._on_lost)
+        await frames.open()
+        self._frames = frames
+        self._say(Say.RECIPE, self._recipe, self._throttled, self._trace is not None)
+
+    def _on_lost(self) -> None:
+        """The process is gone: settle what it had, and let its lines know."""
+        self._frames = None
+        if self._closing:
+            return
+        lines, self._lines = self._lines, {}
+        for begun in self._begun.values():
+            begun.line.enter((begun.parcel, _left_by_the_dead(begun)), None, _heard)
+        for line, _ in lines.values():
+            self._put_back(line)
+            break
+        self._begun = {}
+        self._written = []
+        lost = WorkerLost("A worker process ended unexpectedly.")
+        # Behind the scribe, who writes at the end of this turn what was entered just now.
+        asyncio.get_running_loop().call_soon(_end_all, [ended for _, ended in lines.values()], lost)
+
+    async def _until(self, ended: asyncio.Future[None], number: int) -> None:
+        try:
+            await asyncio.shield(ended)
+        except asyncio.CancelledError:
+            self._say(Say.CANCEL, number)
+            await asyncio.wait([ended], timeout=_PATIENCE)
+            if not ended.done() and self._process is not None:
+                self._process.kill()
+                await asyncio.wait([ended], timeout=_PATIENCE)
+            if ended.done():
+                ended.exception()  # heard: the cancellation is what counts
+            raise
+
+    def _say(self, *word: Any) -> None:
+        if self._frames is not None:
+            self._frames.say(*word)
+
+    # -- what is handed out --------------------------------------------------------------------------------------
+
+    def _restock(self, line: Line) -> None:
+        """A few parcels ahead, as long as the run goes on."""
+        if self._frames is None or self._flow is not Flow.GO:
+            return
+        room = _AHEAD * len(self._lines) - len(self._stock)
+        parcels: list[Parcel] = []
+        while len(parcels) < room and (parcel := line.draw()) is not None:
+            parcels.append(parcel)
+        if parcels:
+            self._stock.update((parcel.delivery, parcel) for parcel in parcels)
+            self._say(Say.WORK, parcels)
+            self._dry = False
+        if len(parcels) < room and not self._dry:
+            self._dry = True
+            self._say(Say.DRY)
+
+    def _recall(self, line: Line) -> None:
+        """No line is left here that could take anything."""
+        self._put_back(line)
+        self._say(Say.RECALL)
+        self._dry = False
+
+    def _put_back(self, line: Line) -> None:
+        stock, self._stock = self._stock, {}
+        for parcel in stock.values():
+            line.put_back(parcel)
+
+    # -- what the worker says ------------------------------------------------------------------------------------
+
+    def _hear(self, words: list[Word]) -> None:
+        for say, *parts in words:
+            self._answers[say](*parts)
+
+    def _commit(self, ticket: int, number: int, done: int, outcome: Word | None, begun: int) -> None:
+        line = self._lines[number][0]
+        settled = (self._off(done), whole(outcome)) if outcome is not None else None
+        entry = None
+        if begun:
+            entry = self._begun[begun] = _Begun(line, self._stock.pop(begun))
+        line.enter(settled, entry.parcel if entry else None, self._when_written(line, ticket, entry))
+
+    def _off(self, delivery: int) -> Parcel:
+        begun = self._begun.pop(delivery, None)
+        return begun.parcel if begun is not None else self._stock.pop(delivery)
+
+    def _when_written(self, line: Line, ticket: int, entry: _Begun | None) -> Written:
+        def written(fault: Exception | None) -> None:
+            if fault is not None:
+                self._say(Say.FAULT, ticket, portable(fault))
+                return
+            if entry is not None:
+                entry.allowed = True
+            if not self._written:
+                asyncio.get_running_loop().call_soon(self._acknowledge, line)
+            self._written.append(ticket)
+
+        return written
+
+    def _acknowledge(self, line: Line) -> None:
+        tickets, self._written = self._written, []
+        self._say(Say.WRITTEN, [ticket for ticket in tickets if ticket])
+        self._restock(line)
+        if self._frames is not None:
+            self._frames.flush()
+
+    def _permit(self, number: int) -> None:
+        self._do(self._ask_for_permit(self._lines[number][0]))
+
+    async def _ask_for_permit(self, line: Line) -> None:
+        self._say(Say.PERMITTED, line.number, await line.permit())
+
+    def _ended(self, number: int, error: Exception | None) -> None:
+        if number in self._lines:
+            _end_all([self._lines[number][1]], error)
+
+    def _ask(self, ticket: int, kind: str, refresh: bool) -> None:
+        self._do(self._give_secret(ticket, kind, refresh=refresh))
+
+    async def _give_secret(self, ticket: int, kind: str, *, refresh: bool) -> None:
+        try:
+            if kind == "token":
+                secret = await self._credentials.token(refresh=refresh)
+            else:
+                secret = await self._credentials.password()
+        except Exception as error:  # noqa: BLE001  the line that asked tells it
+            self._say(Say.FAULT, ticket, portable(error))
+        else:
+            self._say(Say.SECRET, ticket, secret.reveal(), None)
+
+    def _hear_trace(self, text: str) -> None:
+        if self._trace is not None:
+            self._trace(text)
+
+    def _stop(self, error: Exception) -> None:
+        """Something that no line is to blame for; or a bug, which the lines raise."""
+        for line, ended in self._lines.values():
+            if isinstance(error, MailmergeError):
+                line.gate.stop("", error=error)
+            else:
+                _end_all([ended], error)
+
+    def _do(self, work: Any) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def flow_of(line: Line) -> Flow:
+    """What the gate says, in a word."""
+    if line.gate.stopped:
+        return Flow.STOP
+    return Flow.HOLD if line.gate.holding else Flow.GO
+
+
+def _left_by_the_dead(begun: _Begun) -> Outcome:
+    if begun.allowed:
+        text = "The worker process that was sending this ended; it may have been delivered."
+        return Outcome(Verdict.UNKNOWN, text=text, phase="content")
+    return Outcome(Verdict.RELEASED, text="the worker process ended", phase="content")
+
+
+def _heard(_: Exception | None) -> None:
+    """Nobody waits for this one."""
+
+
+def _end_all(lines: list[asyncio.Future[None]], error: Exception | None) -> None:
+    for ended in lines:
+        if ended.done():
+            continue
+        if error is None:
+            ended.set_result(None)
+        else:
+            ended.set_exception(error)
+
+
+class _Kept:
+    """A descriptor that a new process gets and keeps."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        from multiprocessing.reduction import DupFd
+
+        return _keep, (DupFd(self._descriptor),)
+
+
+def _keep(dup: Any) -> int:
+    return int(dup.detach())
+
+
+def _spawn(sock: socket.socket, lock: int) -> SpawnProcess:
+    # Windows gives a lock to no other process; there a worker is gone as soon as its main process hangs up.
+    kept = _Kept(lock) if lock >= 0 and sys.platform != "win32" else None
+    process = multiprocessing.get_context("spawn").Process(target=work, args=(sock, kept), daemon=True)
+    with _deaf():
+        process.start()
+    return process
+
+
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """A Ctrl-C must not reach a new process before it can say that it ignores it."""
+    if sys.platform == "win32":
+        yield
+        return
+    from multiprocessing import resource_tracker
+
+    resource_tracker.ensure_running()  # it lets signals through again, so it comes first
+    signals = (signal.SIGINT, signal.SIGTERM)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+async def _ended(process: SpawnProcess) -> None:
+    """Wait for its end; after some seconds, force it."""
+    clock = asyncio.get_running_loop().time
+    end = clock() + _PATIENCE
+    while process.is_alive() and clock() < end:  # noqa: ASYNC110
+        await asyncio.sleep(0.005)  # the end of a process is no event that all systems tell alike
+    if process.is_alive():
+        process.kill()
+        process.join()
+    with suppress(ValueError):
+        process.close()
