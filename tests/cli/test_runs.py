@@ -266,6 +266,53 @@ def test_one_person_asks_for_his_mail_again(trial: Trial) -> None:
     assert 65 == run_here("resend", "nobody", "-c", trial.folder, "--yes").code
 
 
+def test_a_resend_is_the_mail_as_it_is_now(trial: Trial) -> None:
+    """After an accepted change, the second mail has the new text; who is not in the list any more gets none, and keeps his state."""
+    trial.write(people(3))
+    trial.send()
+    (trial.folder / "letter.txt").write_text(LETTER.replace("your token is", "your new token is"))
+    assert 0 == trial.send("--accept-changes").code
+
+    assert 0 == run_here("resend", "2", "-c", trial.folder, "--yes").code
+    assert b"new token" in trial.server.accepted[-1].content
+    write_list(trial.folder, people(2))
+    trial.send("--accept-changes")
+    assert 65 == run_here("resend", "3", "-c", trial.folder, "--yes").code
+    assert {"1": "sent", "2": "sent", "3": "sent"} == trial.states()
+
+
+def test_dry_run_says_what_the_same_send_would(trial: Trial) -> None:
+    """`send --dry-run --accept-new` accepts what `send --accept-new` does; nothing is sent by it."""
+    trial.write(people(2))
+    trial.send()
+    write_list(trial.folder, people(3))
+
+    assert 65 == trial.send("--dry-run").code
+    assert 0 == trial.send("--dry-run", "--accept-new").code
+    assert once(1, 2) == trial.got()
+
+
+def test_one_message_for_two_lists(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a campaign file each list has its own ledger and its own log; neither is taken for the other's."""
+    monkeypatch.chdir(tmp_path)
+    write_campaign(tmp_path, people(2))
+    (tmp_path / "others.csv").write_text(
+        (tmp_path / "people.csv").read_text().replace("example.org", "example.com")
+    )
+    with ScriptedServer() as server:
+        account = f"smtp+insecure://127.0.0.1:{server.port}"
+        words = ("-m", "letter.txt", "-a", account, "--key-column", "id", "--yes", "--json")
+        first = run_here("send", "-r", "people.csv", *words)
+        second = run_here("send", "-r", "others.csv", *words)
+        again = run_here("send", "-r", "people.csv", *words)
+
+        assert [(0, 2), (0, 2), (0, 0)] == [
+            (ran.code, ran.json["sent_now"]) for ran in (first, second, again)
+        ]
+        assert first.json["results"] == again.json["results"] != second.json["results"]
+        assert 4 == len(server.accepted)
+
+
 def test_a_folder_copied_with_its_ledger_is_refused(trial: Trial, tmp_path: Path) -> None:
     """The copy does not know what the original sends from now on; it must be adopted on purpose."""
     trial.write(people(3))

@@ -13,7 +13,7 @@ import pytest
 from support.program import command, people, run_here, write_campaign
 from support.scripted_smtp import Delay, ScriptedServer
 
-TOML = 'account = "smtp+insecure://127.0.0.1:{port}"\n[recipients]\nfile = "people.csv"\nkey = "id"\n[message]\nfile = "letter.txt"\n[sending]\nconnections = {connections}\n'
+TOML = 'account = "smtp+insecure://127.0.0.1:{port}"\n[recipients]\nfile = "people.csv"\nkey = "id"\n[message]\nfile = "letter.txt"\n[sending]\nconnections = {connections}\nworkers = {workers}\n'
 
 
 def states(folder: Path) -> dict[str, str]:
@@ -35,12 +35,13 @@ def start(folder: Path) -> subprocess.Popen[bytes]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("connections", [1, 4])
-def test_K01_two_thousand_rows_survive_ten_kills(tmp_path: Path, connections: int) -> None:
+@pytest.mark.parametrize(("connections", "workers"), [(1, 1), (4, 1), (6, 3)])
+def test_K01_two_thousand_rows_survive_ten_kills(tmp_path: Path, connections: int, workers: int) -> None:
     """Every row exactly once or in doubt; at most one in doubt for each connection and kill."""
     rng, kills, count = random.Random(connections), 0, 2000
     with ScriptedServer({"END": lambda _: Delay(0.002)}) as server:
-        folder = write_campaign(tmp_path / "c", people(count), toml=TOML.format(port=server.port, connections=connections))
+        toml = TOML.format(port=server.port, connections=connections, workers=workers)
+        folder = write_campaign(tmp_path / "c", people(count), toml=toml)
         while kills < 10:
             before = len(server.accepted)
             sender = start(folder)

@@ -18,6 +18,7 @@ from mailmerge_cli.cli.wishes import account_of, credentials_for, place_with
 from mailmerge_cli.errors import ExitCode, MailmergeError, Problem
 from mailmerge_cli.ledger.ledger import Ledger
 from mailmerge_cli.ledger.lock import is_held
+from mailmerge_cli.model.account import Account
 from mailmerge_cli.model.campaign import Duplicates, Unfinished
 from mailmerge_cli.model.delivery import Counts, State
 from mailmerge_cli.model.table import Row
@@ -38,14 +39,16 @@ class Checking:
         self._label = ""
         self._preparation: Preparation | None = None
 
-    def run(self, *, online: bool, password_stdin: bool) -> int:
+    def run(self, *, online: bool = False, password_stdin: bool = False) -> int:
         """Check, tell, and return the exit code."""
         place = place_with(self._options)
-        account = account_of(place)
+        account = account_of(place) if place.campaign.account or online else None
         code, reason = ExitCode.OK, ""
         try:
-            self._check(place)
-            if online:
+            self._check(place, account)
+            if account is None:
+                self._screen.note("No account is named; `send` needs one: --account NAME or URL.")
+            elif online:
                 credentials = credentials_for(account, self._screen, password_stdin=password_stdin)
                 asyncio.run(open_transport(account, credentials, self._screen.trace).check())
                 self._screen.say(f"Logged in at {account.server}.")
@@ -62,7 +65,7 @@ class Checking:
             self._screen.json(summary.as_json())
         return code
 
-    def _check(self, place: Place) -> None:
+    def _check(self, place: Place, account: Account | None) -> None:
         with ExitStack() as stack:
             ledger = stack.enter_context(_looking(place))
             choice = choose_run(
@@ -71,7 +74,7 @@ class Checking:
             self._label = choice.label
             if ledger is None:
                 place.refuse_lost_ledger()
-            inputs = open_inputs(stack, place.campaign, choice, account_of(place), stdin=sys.stdin.buffer)
+            inputs = open_inputs(stack, place.campaign, choice, account, stdin=sys.stdin.buffer)
             preparation = prepare(stack, inputs, ledger if choice.run else None)
             self._preparation = preparation
             self._tell_columns(preparation)
@@ -97,7 +100,8 @@ class Checking:
         return Acceptance(
             self._acceptance.accept_new or settings.grows,
             self._acceptance.accept_changes,
-            share_addresses=settings.duplicates is Duplicates.SEND,
+            self._acceptance.retry_failed,
+            settings.duplicates is Duplicates.SEND,
         )
 
     def _tell_columns(self, preparation: Preparation) -> None:

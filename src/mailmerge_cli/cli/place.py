@@ -18,6 +18,8 @@ from mailmerge_cli.ledger.lock import CampaignLock, is_held
 from mailmerge_cli.model.campaign import Campaign
 from mailmerge_cli.model.delivery import Run
 
+_LOGS = "logs"  # in the folder of a ledger without a campaign file: the result logs that it wrote
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -42,8 +44,25 @@ class Place:
         return self.campaign.folder.resolve()
 
     def results(self, label: str) -> Path:
-        """The run's result log."""
-        return results_path(self.campaign, label, Path.cwd())
+        """The run's result log.
+
+        Without a campaign file its name has no list in it; where another list's log has taken it, this list's name is added.
+        """
+        log = results_path(self.campaign, label, Path.cwd())
+        if self.campaign.file is None and str(log) in self._claimed_by_others():
+            list_name = Path(self.campaign.recipients.file).stem or "stdin"
+            return log.with_name(f"{log.stem.removesuffix(label)}{list_name}-{label}.csv")
+        return log
+
+    def claim(self, log: Path) -> None:
+        """Note that this log is this ledger's, so that the same message with another list leaves it alone."""
+        if self.campaign.file is None and str(log) not in _lines_of(self.state / _LOGS):
+            with (self.state / _LOGS).open("a", encoding="utf-8") as file:
+                file.write(f"{log}\n")
+
+    def _claimed_by_others(self) -> set[str]:
+        others = (file for file in self.state.parent.glob(f"*/{_LOGS}") if file.parent != self.state)
+        return {line for file in others for line in _lines_of(file)}
 
     @contextmanager
     def reading(self) -> Iterator[Ledger]:
@@ -71,14 +90,23 @@ class Place:
 
     def refuse_lost_ledger(self) -> None:
         """A result log without a ledger means that mails went out which nobody remembers: nothing is begun afresh."""
-        pattern = self.results("*")
-        logs = sorted(log for log in pattern.parent.glob(pattern.name) if _is_result_log(log))
+        pattern = results_path(self.campaign, "*", Path.cwd())
+        others = self._claimed_by_others() if self.campaign.file is None else set()
+        found = (log for log in pattern.parent.glob(pattern.name) if str(log) not in others)
+        logs = sorted(log for log in found if _is_result_log(log))
         if logs:
             raise LedgerFault(
                 f"The ledger {self.ledger} is missing, but {logs[-1]} tells of mails that were sent. Without the ledger "
                 "they would be sent again.",
                 hint="Put the ledger back. If these mails are of no concern any more, move the result log away.",
             )
+
+
+def _lines_of(file: Path) -> list[str]:
+    try:
+        return file.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return []
 
 
 def _is_result_log(log: Path) -> bool:

@@ -27,6 +27,7 @@ from mailmerge_cli.render.phrase import Expression, Phrase
 from mailmerge_cli.render.template import Template
 from mailmerge_cli.sources import open_source
 
+PLACEHOLDER = "you@example.org"  # what `init` writes into a message of one's own
 _SAMPLE = 50  # rows by which columns are guessed
 
 
@@ -109,8 +110,10 @@ def open_inputs(
         only_domains=_domains(campaign),
         no_address=settings.no_address,
     )
-    notes = (*source.notes, *roles.reasons, *template.warnings)
-    return Inputs(campaign, choice, names, source, roles, template, judge, notes)
+    notes = [*source.notes, *roles.reasons, *template.warnings]
+    if template.sender[1].spec == PLACEHOLDER:
+        notes.append(f"From is still {PLACEHOLDER}: write your own address at the top of {template.file}.")
+    return Inputs(campaign, choice, names, source, roles, template, judge, tuple(notes))
 
 
 def prepare(stack: ExitStack, inputs: Inputs, ledger: Reading | None = None) -> Preparation:

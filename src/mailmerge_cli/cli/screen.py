@@ -112,7 +112,8 @@ class Screen:
         """What is wrong, every problem with its row and column, and what to do."""
         self._line(self.err, f"Error: {_continued(error.message)}", "bold red")
         self._record("error", error.message)
-        self.problems(error.problems)
+        if [problem.message for problem in error.problems] != [error.message.rstrip(".")]:
+            self.problems(error.problems)
         if error.hint:
             self._line(self.err, _continued(error.hint))
         if self.debug:

@@ -73,7 +73,7 @@ def send(
     """Check, ask, send, log; the same command again goes on."""
     from mailmerge_cli.campaign.changes import Acceptance
     from mailmerge_cli.cli.boundary import refuse
-    from mailmerge_cli.cli.check import check_campaign
+    from mailmerge_cli.cli.checking import Checking
     from mailmerge_cli.cli.logfile import LogFile
     from mailmerge_cli.cli.rehearsal import send_test
     from mailmerge_cli.cli.sending import Sending, Wishes, tell_summary
@@ -82,7 +82,8 @@ def send(
     from mailmerge_cli.model.campaign import Duplicates
 
     if dry_run:
-        return check_campaign(inputs, screen)
+        acceptance = Acceptance(accept_new, accept_changes, retry_failed)
+        return Checking(screen, inputs, acceptance, new_run=new_run).run()
     if (row is not None or key is not None) and test is None:
         raise UsageFault("--row and --key go with --test; to send to certain people only, use --only KEY.")
     place = place_with(inputs)

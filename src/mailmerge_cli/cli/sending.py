@@ -17,14 +17,13 @@ from zoneinfo import ZoneInfo
 from mailmerge_cli.campaign.changes import Acceptance, amendment_for
 from mailmerge_cli.campaign.outgoing import Maker, Outgoing
 from mailmerge_cli.campaign.runs import Choice, choose_run, other_unfinished
+from mailmerge_cli.cli.agreement import agreed, where_mails_stay
 from mailmerge_cli.cli.boundary import Standing
 from mailmerge_cli.cli.closing import closing
-from mailmerge_cli.cli.confirm import Answer, Facts, confirm
 from mailmerge_cli.cli.launch import Flight, Landing, launch, workers_for
 from mailmerge_cli.cli.place import Place, spool_for
 from mailmerge_cli.cli.prepare import Preparation, open_inputs, prepare
 from mailmerge_cli.cli.progress import Progress
-from mailmerge_cli.cli.rehearsal import send_own_test, show_first
 from mailmerge_cli.cli.screen import Screen
 from mailmerge_cli.config.places import quota_path
 from mailmerge_cli.engine.crew import Crew
@@ -132,13 +131,13 @@ class Sending:
             preparation.refuse_problems()
             run = self._amended(ledger, choice, preparation)
             if run is not None and self._wishes.again:
-                ledger.resend(run, self._wishes.only or (), self._wishes.again_to)
+                self._take_again(ledger, run, preparation)
             self._check_keys(ledger, run, preparation)
             due = self._due(ledger, run, preparation)
             if not due and run is not None:
                 return self._nothing_due(ledger, run)
             self._tell_notes(preparation)
-            if not self._agreed(preparation, due):
+            if not (self._wishes.yes or self._agreed(preparation, due)):
                 return self._not_sent(run, ledger, preparation)
             if run is None:
                 run = self._entered(ledger, choice, preparation)
@@ -169,6 +168,17 @@ class Sending:
         # Even where nothing differs: row numbers follow the list.
         return ledger.amend(run, preparation.plan.draft, amendment_for(differences, said), preparation.digest)
 
+    def _take_again(self, ledger: Ledger, run: Run, preparation: Preparation) -> None:
+        """Those who have their mail get the mail that the list makes of them now."""
+        keys = self._wishes.only or ()
+        plan = preparation.plan.draft.find(keys)
+        missing = [key for key in keys if key not in plan or plan[key].state is not State.PENDING]
+        if missing:
+            raise Refused(
+                f"The list makes no mail for {', '.join(missing)} any more: not in it, left out, or invalid."
+            )
+        ledger.resend(run, keys, self._wishes.again_to, plan)
+
     def _entered(self, ledger: Ledger, choice: Choice, preparation: Preparation) -> Run:
         zone = self._place.campaign.timezone
         return ledger.enter(choice.label, choice.opened, zone, preparation.plan.draft, preparation.digest)
@@ -180,7 +190,7 @@ class Sending:
         if run is not None:
             known = set(ledger.find(run, sorted(wanted)))
         else:
-            known = {one.key for one in preparation.plan.draft.entries() if one.key in wanted}
+            known = set(preparation.plan.draft.find(sorted(wanted)))
         if missing := wanted - known:
             raise Refused(f"--only: no such key in this run: {', '.join(sorted(missing))}.")
 
@@ -199,50 +209,14 @@ class Sending:
     def _tell_notes(self, preparation: Preparation) -> None:
         for note in preparation.inputs.notes:
             self._screen.note(note)
+        if self._wishes.yes and (stays := where_mails_stay(self._account)):
+            self._screen.say(stays)
         if preparation.plan.problems_total:
             self._screen.warn(f"{preparation.plan.invalid} rows are invalid and left out:")
             self._screen.problems(preparation.plan.problems, preparation.plan.problems_total)
 
     def _agreed(self, preparation: Preparation, due: int) -> bool:
-        if self._wishes.yes:
-            for line in self._extra():
-                self._screen.say(line)
-            return True
-        facts = self._facts(preparation, due)
-        while True:
-            answer = confirm(self._screen, facts)
-            if answer is Answer.TEST:
-                send_own_test(self._screen, preparation.inputs, self._account, self._credentials)
-            elif answer is Answer.PREVIEW:
-                show_first(self._screen, preparation.inputs)
-            else:
-                return answer is Answer.SEND
-
-    def _facts(self, preparation: Preparation, due: int) -> Facts:
-        plan, account = preparation.plan, self._account
-        rates = self._rates()
-        slowest = min(rates, key=lambda rate: rate.count / rate.seconds, default=None)
-        finish = None
-        if slowest is not None:
-            finish = datetime.now(UTC) + timedelta(seconds=due * slowest.seconds / slowest.count)
-        attachments = f"{plan.attachments} attachments each" if plan.attachments > 1 else "1 attachment each"
-        return Facts(
-            count=due,
-            sender=preparation.inputs.template.sender[1].shown,
-            server=account.server,
-            first=plan.first,
-            last=plan.last,
-            skipped=plan.skipped,
-            rate=" and ".join(map(str, rates)),
-            finish=finish,
-            attachments=attachments if plan.attachments else "",
-            extra=self._extra(),
-        )
-
-    def _extra(self) -> tuple[str, ...]:
-        if self._account.kind == "outbox":
-            return (f"Nothing leaves this machine: the mails are written to {self._account.folder}.",)
-        return ()
+        return agreed(self._screen, preparation, self._account, self._credentials, due, self._rates())
 
     # -- sending -------------------------------------------------------------------------------------------------
 
@@ -261,6 +235,7 @@ class Sending:
         account = replace(self._account, connections=self._connections())
         transport = open_transport(account, self._credentials, trace)
         with results.open():
+            self._place.claim(results.path)
             try:
                 asyncio.run(transport.check())
             except MailmergeError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -34,10 +35,12 @@ def status(
             screen.warn(ledger.note)
         run = run_of(ledger, where)
         summary = _summary(place, ledger, run)
+        one_of_many = bool(place.campaign.run) or len(ledger.runs()) > 1
     if screen.as_json:
         screen.json(summary.as_json())
     else:
-        _tell(screen, summary, run, typed_of(where, place.campaign.account))
+        named = replace(where, run=run.label) if one_of_many else where
+        _tell(screen, summary, run, typed_of(named, place.campaign.account))
     return summary.exit_code if exit_code else ExitCode.OK
 
 

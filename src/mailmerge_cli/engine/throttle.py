@@ -15,7 +15,7 @@ from typing import Protocol
 from mailmerge_cli.clock import Clock
 from mailmerge_cli.model.rate import Rate
 
-_SPREAD_UP_TO = 60  # seconds; longer windows are quotas
+SPREAD_UP_TO = 60  # seconds; longer windows are quotas
 _CATCH_UP = (
     0.01  # seconds that a late wake-up may make good, so that a timer's grain does not slow a fast rate
 )
@@ -73,7 +73,7 @@ class Throttle:
         self._clock = clock
         self._quota = quota
         start = not_before or (lambda _: float("-inf"))
-        self._paces = [Pace(rate, start(rate)) for rate in rates if rate.seconds <= _SPREAD_UP_TO]
+        self._paces = [Pace(rate, start(rate)) for rate in rates if rate.seconds <= SPREAD_UP_TO]
         self._turn = asyncio.Lock()
         self.free = not self._paces and quota is None
 

@@ -120,6 +120,15 @@ class Draft:
             place = page[-1][0]
             yield from (_entry(row[1:]) for row in page)
 
+    def find(self, keys: Sequence[str]) -> dict[str, Entry]:
+        """The entries of some keys, as far as there are any."""
+        self._sort()
+        return {
+            key: _entry(row)
+            for key in keys
+            for row in self._all(f"SELECT {_ENTRY} FROM entry WHERE key = ?", key)
+        }
+
     def twin_keys(self) -> Iterator[Twin]:
         """Keys that stand in several rows, whatever their state."""
         self._sort()

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -29,7 +29,7 @@ from mailmerge_cli.ledger.reading import Reading
 from mailmerge_cli.ledger.records import Record
 from mailmerge_cli.ledger.rows import FRESH, REOPEN, to_micro
 from mailmerge_cli.ledger.states import LEFT, Event, Illegal, origins, quoted, target
-from mailmerge_cli.model.delivery import Delivery, Run, State
+from mailmerge_cli.model.delivery import Delivery, Entry, Run, State
 
 if TYPE_CHECKING:
     from mailmerge_cli.ledger.differences import Amendment
@@ -204,17 +204,26 @@ class Ledger(Reading):
             )
         return self._by_word(Event.RESEND, run, keys, FRESH, State.IN_DOUBT)
 
-    def resend(self, run: Run, keys: Sequence[str], address: str = "") -> int:
-        """Sent deliveries are pending again: a second mail, with a new Message-ID, to another address if one is given."""
-        found = self.find(run, keys)
-        rows = [
-            (next_id(one.message_id), address or one.address, run.id, one.id)
-            for one in found.values()
-            if one.state is State.SENT
-        ]
-        return self._each(
-            Event.RESEND, f"{FRESH}, message_id = ?1, address = ?2", rows, "run = ?3 AND id = ?4", State.SENT
-        )
+    def resend(
+        self, run: Run, keys: Sequence[str], address: str = "", plan: Mapping[str, Entry] | None = None
+    ) -> int:
+        """Sent deliveries are pending again: a second mail, with a new Message-ID. Returns how many.
+
+        Args:
+            run: of which run.
+            keys: which; those that are not sent are left alone.
+            address: where to, if not to the same address.
+            plan: what the list makes of them now: that is what they get; None: what they got.
+        """
+        rows = []
+        for one in self.find(run, keys).values():
+            entry = plan.get(one.key) if plan else None
+            if one.state is State.SENT:
+                content = entry.content_hash if entry else one.content_hash
+                to = address or (entry.address if entry else one.address)
+                rows.append((next_id(one.message_id), to, content, run.id, one.id))
+        change = f"{FRESH}, message_id = ?1, address = ?2, content_hash = ?3"
+        return self._each(Event.RESEND, change, rows, "run = ?4 AND id = ?5", State.SENT)
 
     def cancel(self, run: Run) -> int:
         """What is left of the run will not be sent. Returns how many."""

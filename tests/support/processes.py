@@ -1,0 +1,56 @@
+"""Processes below a process, as the kernel tells them (Linux): a sender's workers, their memory, and whether they still live."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+
+def workers_of(parent: int) -> list[int]:
+    """The worker processes of a sender."""
+    return [pid for pid in _children(parent) if b"multiprocessing-fork" in _read(pid, "cmdline")]
+
+
+def alive(pid: int) -> bool:
+    """Whether it is there and no zombie."""
+    stat = _read(pid, "stat").rpartition(b")")[2].split()
+    return bool(stat) and stat[0] != b"Z"
+
+
+def wait_until_gone(pids: list[int], seconds: float) -> float:
+    """Seconds until all of them have ended; AssertionError if they have not in time."""
+    start = time.monotonic()
+    while any(map(alive, pids)):
+        assert time.monotonic() - start < seconds, "still alive"
+        time.sleep(0.002)
+    return time.monotonic() - start
+
+
+def memory(pid: int) -> int:
+    """Resident kilobytes of a process and all below it."""
+    return _resident(pid) + sum(_resident(child) for child in _children(pid))
+
+
+def _resident(pid: int) -> int:
+    for line in _read(pid, "status").splitlines():
+        if line.startswith(b"VmRSS:"):
+            return int(line.split()[1])
+    return 0
+
+
+def _children(parent: int) -> list[int]:
+    found = []
+    for name in os.listdir("/proc"):
+        if name.isdecimal():
+            stat = _read(int(name), "stat").rpartition(b")")[2].split()
+            if len(stat) > 1 and int(stat[1]) == parent:
+                found.append(int(name))
+    return found
+
+
+def _read(pid: int, name: str) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/{name}").read_bytes()
+    except OSError:
+        return b""
