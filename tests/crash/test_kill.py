@@ -31,7 +31,9 @@ def keys_of(server: ScriptedServer) -> Counter[str]:
 
 
 def start(folder: Path) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(command("send", folder, "--yes", "--plain"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return subprocess.Popen(
+        command("send", folder, "--yes", "--plain"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
 
 
 @pytest.mark.slow

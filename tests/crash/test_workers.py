@@ -67,8 +67,6 @@ def sender(folder: Path, *words: str) -> Iterator[subprocess.Popen[bytes]]:
         finally:
             if process.poll() is None:
                 process.kill()
-            assert process.stderr is not None
-            process.stderr.read()
 
 
 def said(process: subprocess.Popen[bytes]) -> tuple[int, str]:
@@ -89,14 +87,14 @@ def test_everybody_gets_one_mail_whatever_the_number_of_workers(tmp_path: Path, 
         assert all(
             f"tok{int(m.recipients[0].split('@')[0][1:]):06d}x".encode() in m.content for m in server.accepted
         )
-        assert [] == server.violations
-        assert {"sent": 300} == dict(Counter(states(folder).values()))
-    assert [] == workers_of(os.getpid())
+        assert server.violations == []
+        assert dict(Counter(states(folder).values())) == {"sent": 300}
+    assert workers_of(os.getpid()) == []
 
 
 @pytest.mark.parametrize("workers", [1, 3])
 def test_refused_deferred_and_doubtful_rows_come_out_alike(tmp_path: Path, workers: int) -> None:
-    """A refused, a greylisted and a lost mail: failed, sent at the second try, in doubt; exit 3."""
+    """A refused, a deferred and a lost mail: failed, sent at the second try, in doubt; exit 3."""
     lost = threading.Event()
     closing: set[int] = set()
 
@@ -111,7 +109,7 @@ def test_refused_deferred_and_doubtful_rows_come_out_alike(tmp_path: Path, worke
 
     rules = {
         "RCPT TO:<p3@": "550 5.1.1 no such user",
-        "RCPT TO:<p5@": ["451 4.7.1 come back in a moment"],
+        "RCPT TO:<p5@": ["450 4.2.0 the mailbox is busy"],
         "RCPT TO:<p9@": rcpt,
         "END": end,
     }
@@ -170,7 +168,7 @@ def test_workers_that_die_again_and_again_end_the_run(tmp_path: Path) -> None:
         numbers = got(server)
     found = Counter(states(folder).values())
 
-    assert 75 == code, err
+    assert code == 75, err
     assert "--workers 1" in err
     assert kills < 40
     assert found["pending"] > 0
@@ -190,7 +188,7 @@ def test_K01_workers_end_with_their_main_process(tmp_path: Path) -> None:
         server.wait_for(lambda seen: seen.open_connections == 0)
         begun = states(folder)
 
-    assert 3 == len(workers)
+    assert len(workers) == 3
     assert Counter(begun.values())["in_doubt"] <= 6
 
 
@@ -214,8 +212,8 @@ def test_K02_the_lock_is_held_as_long_as_an_orphan_lives(tmp_path: Path) -> None
         last = run_here("send", folder, "--yes")
         numbers = got(server)
 
-    assert 75 == kept_out.code
-    assert "locked" == kept_out.json["reason"]
+    assert kept_out.code == 75
+    assert kept_out.json["reason"] == "locked"
     assert sent_by_orphans <= 2
     assert last.code in (0, 3)
     assert all(number == 1 for number in numbers.values())
@@ -233,7 +231,7 @@ def test_K04_the_first_ctrl_c_finishes_what_is_in_flight(tmp_path: Path) -> None
         numbers = got(server)
     found = states(folder)
 
-    assert 130 == code, err
+    assert code == 130, err
     assert "Traceback" not in err
     assert {"sent", "pending"} == set(found.values())
     assert set(numbers) == {key for key, state in found.items() if state == "sent"}
@@ -255,10 +253,10 @@ def test_K04_the_second_ctrl_c_leaves_at_once(tmp_path: Path) -> None:
             took = time.monotonic() - start
     found = Counter(states(folder).values())
 
-    assert 130 == code, err
+    assert code == 130, err
     assert "Traceback" not in err
-    assert 40 == found["sent"]
-    assert 4 == found["in_doubt"]
+    assert found["sent"] == 40
+    assert found["in_doubt"] == 4
     assert took < 10
 
 
@@ -281,24 +279,24 @@ def test_P12_the_breaker_stops_all_workers(tmp_path: Path) -> None:
         ran = run_here("send", folder, "--yes", "--json")
         tried = len([line for line in server.lines if line.startswith("RCPT")])
 
-    assert 0 == len(server.accepted)
+    assert len(server.accepted) == 0
     assert ran.code in (75, 78), ran.err
-    assert {"pending": 400} == dict(Counter(states(folder).values()))
+    assert dict(Counter(states(folder).values())) == {"pending": 400}
     assert tried < 100
 
 
 def test_Q01_a_used_up_quota_stops_all_workers(tmp_path: Path) -> None:
     """The server's own word for the day's quota: 75, quota, nobody failed."""
     quota = "550 5.4.5 Daily user sending limit exceeded. For more information on Gmail sending limits"
-    with ScriptedServer({"MAIL": {n: quota for n in range(51, 3000)}}) as server:
+    with ScriptedServer({"MAIL": dict.fromkeys(range(51, 3000), quota)}) as server:
         folder = campaign(tmp_path / "c", server, 400, connections=4, workers=2)
         ran = run_here("send", folder, "--yes", "--json")
     found = Counter(states(folder).values())
 
-    assert 75 == ran.code, ran.err
-    assert "quota" == ran.json["reason"]
+    assert ran.code == 75, ran.err
+    assert ran.json["reason"] == "quota"
     assert found["sent"] == len(server.accepted)
-    assert 0 == found["failed"]
+    assert found["failed"] == 0
     assert found["sent"] <= 50
 
 
@@ -311,8 +309,8 @@ def test_limit_holds_over_workers(tmp_path: Path) -> None:
         run_here("send", folder, "--yes", "--limit", "25")
         numbers = got(server)
 
-    assert 75 == first.code, first.err
-    assert (25, 50) == (after_first, len(numbers))
+    assert first.code == 75, first.err
+    assert (after_first, len(numbers)) == (25, 50)
     assert all(number == 1 for number in numbers.values())
 
 
@@ -332,7 +330,7 @@ def test_a_file_that_changed_stops_the_run_before_anything_leaves(tmp_path: Path
             code, err = said(process)
     found = Counter(states(folder).values())
 
-    assert 65 == code, err
+    assert code == 65, err
     assert {"sent", "pending"} == set(found)
     assert found["sent"] < 200
     assert not any(b"another" in mail.content for mail in server.accepted)
@@ -363,8 +361,8 @@ def test_a_secret_reaches_the_workers_and_nothing_else(
             )
             code, err = said(process)
 
-    assert 0 == code, err
-    assert 200 == len(server.accepted)
+    assert code == 0, err
+    assert len(server.accepted) == 200
     assert seen
     assert b"sesame" not in seen
 
@@ -384,7 +382,7 @@ def test_memory_does_not_grow_with_the_list(tmp_path: Path) -> None:
                     server.commands.clear()
                     server.received.clear()
                     server.reads.clear()
-                assert 0 == process.returncode
+                assert process.returncode == 0
         peaks[rows] = peak
 
     assert peaks[50_000] < 1.15 * peaks[5_000]

@@ -110,6 +110,27 @@ class Postfix:
         parser = BytesParser(policy=policy.default)
         return [parser.parsebytes(file.read_bytes()) for file in self._files()]  # type: ignore[misc]
 
+    def forget(self) -> None:
+        """Empty the maildir."""
+        for file in self._files():
+            file.unlink()
+
+    def serve(self, domain: str) -> None:
+        """Deliver mail for this domain too."""
+        self._edit("virtual_mailbox_domains", "example.org", "example.com", domain)
+
+    def refuse(self, domain: str) -> None:
+        """Refuse recipients of this domain with a 554 of its name."""
+        table = self.home / "etc/refused"
+        table.write_text(f"{domain} REJECT {domain} gets no mail here\n")
+        self._edit("smtpd_recipient_restrictions", f"check_recipient_access texthash:{table}", "permit_mynetworks", "reject")
+
+    def _edit(self, name: str, *values: str) -> None:
+        subprocess.run(["postconf", "-c", str(self.home / "etc"), f"{name} = {', '.join(values)}"], check=True, timeout=60)
+        self._postfix("reload")
+        # A reload ends the processes that have the old settings when they are idle; the next connection gets new ones.
+        time.sleep(1)
+
     def _files(self) -> list[Path]:
         return sorted((self.home / "mail/all").glob("new/*"))
 

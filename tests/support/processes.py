@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
 
@@ -41,11 +40,11 @@ def _resident(pid: int) -> int:
 
 def _children(parent: int) -> list[int]:
     found = []
-    for name in os.listdir("/proc"):
-        if name.isdecimal():
-            stat = _read(int(name), "stat").rpartition(b")")[2].split()
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdecimal():
+            stat = _read(int(folder.name), "stat").rpartition(b")")[2].split()
             if len(stat) > 1 and int(stat[1]) == parent:
-                found.append(int(name))
+                found.append(int(folder.name))
     return found
 
 

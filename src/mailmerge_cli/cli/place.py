@@ -57,6 +57,7 @@ class Place:
     def claim(self, log: Path) -> None:
         """Note that this log is this ledger's, so that the same message with another list leaves it alone."""
         if self.campaign.file is None and str(log) not in _lines_of(self.state / _LOGS):
+            (self.state / _LOGS).touch(mode=0o600)
             with (self.state / _LOGS).open("a", encoding="utf-8") as file:
                 file.write(f"{log}\n")
 

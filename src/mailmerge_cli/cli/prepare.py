@@ -190,6 +190,7 @@ def _template(
         columns=columns,
         constants=names,
         attachments=campaign.message.attachments,
+        files=tuple(map(Path, campaign.message.files)),
         subject=campaign.message.subject,
         sender=campaign.message.sender,
         default_sender=account.sender if account else "",

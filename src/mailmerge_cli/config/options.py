@@ -52,17 +52,20 @@ class CampaignOptions:
 def lay_over(settings: Settings, options: CampaignOptions, cwd: Path, folder: Path) -> None:
     """Put what the options say into `settings`; UsageFault names the option that makes no sense.
 
-    Typed paths are relative to `cwd`. They become absolute, but an attachment becomes relative to the campaign's `folder`:
-    attachments are found inside that only.
+    Typed paths are relative to `cwd`. They become absolute, but an attachment inside the campaign's `folder` becomes
+    relative to it. One outside goes with every mail as it is; a template that leads outside is refused where it is read.
     """
     for key in CAMPAIGN_KEYS:
         if key.given:
             value = getattr(options, key.given)
             if value is not None and value not in ((), []):
                 read = _read(key, value)
-                if key.is_path:
-                    read = _placed(key, read, cwd.absolute(), folder)
-                _put(settings.setdefault(key.table, {}), key, read)
+                table = settings.setdefault(key.table, {})
+                if key.name == "attachments":
+                    read, table["files"] = _attached(read, cwd.absolute(), folder)
+                elif key.is_path:
+                    read = _placed(read, cwd.absolute())
+                _put(table, key, read)
 
 
 def _put(table: dict[str, Any], key: Key, value: Any) -> None:
@@ -76,10 +79,20 @@ def _read(key: Key, value: object) -> Any:
         raise UsageFault(sentence(f"{key.option}: {error}")) from None
 
 
-def _placed(key: Key, read: Any, cwd: Path, folder: Path) -> Any:
-    if key.name == "attachments":
-        return tuple(_inside(path, cwd, folder) for path in read)
+def _placed(read: Any, cwd: Path) -> Any:
     return tuple(_absolute(path, cwd) for path in read) if isinstance(read, tuple) else _absolute(read, cwd)
+
+
+def _attached(paths: tuple[str, ...], cwd: Path, folder: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What was typed to be attached: paths inside the campaign's folder or templates, and files that lie elsewhere."""
+    placed = {path: _inside(path, cwd, folder) for path in paths}
+    outside = [path for path, place in placed.items() if "{" not in path and _leads_out(place)]
+    inside = tuple(place for path, place in placed.items() if path not in outside)
+    return inside, tuple(_absolute(path, cwd) for path in outside)
+
+
+def _leads_out(place: str) -> bool:
+    return place.startswith("../") or Path(place).is_absolute()
 
 
 def _absolute(path: str, cwd: Path) -> str:
@@ -90,7 +103,7 @@ def _absolute(path: str, cwd: Path) -> str:
 def _inside(path: str, cwd: Path, folder: Path) -> str:
     """A typed attachment as a path relative to the campaign's folder; from the first template on it stays as it is.
 
-    One that is outside keeps its `..`, and is refused where attachments are read.
+    One that is outside keeps its `..`.
     """
     head, brace, rest = path.partition("{")
     parent, name = os.path.split(head)

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from email.message import Message
 
 _FOLD = re.compile(r"\r?\n(?=[ \t])")
+_UNSEEN = re.compile(r"<(style|script|title)\b.*?</\1\s*>|<!--.*?-->", re.DOTALL | re.IGNORECASE)
+_BLOCK = re.compile(r"</?(?:p|div|br|tr|li|ul|ol|table|h[1-6]|blockquote|hr)\b[^>]*>", re.IGNORECASE)
+_TAG = re.compile(r"<[^>]*>")
 
 
 class Parsed:
@@ -58,13 +61,21 @@ class Parsed:
             return _text(plain)
         if (html := bodies.get("text/html")) is None:
             return ""
-        from html2text import html2text
-
-        return str(html2text(_text(html)))
+        return _bare(_text(html))
 
     @cached_property
     def _leaves(self) -> list[Message]:
         return [part for part in self._mail.walk() if not part.is_multipart()]
+
+
+def _bare(html: str) -> str:
+    """The words of an HTML body, a line for each block; good enough to look at, for mails without a text part."""
+    from html import unescape
+
+    words = _UNSEEN.sub("", html)
+    words = _TAG.sub("", _BLOCK.sub("\n", words))
+    lines = (" ".join(unescape(line).split()) for line in words.splitlines())
+    return "\n".join(line for line in lines if line)
 
 
 def _octets(part: Message) -> bytes:

@@ -67,6 +67,7 @@ class MessageSettings:
 
     file: str = ""
     attachments: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()  # absolute paths that were typed, outside the folder: they go with every mail
     subject: str = ""
     sender: str = ""
 

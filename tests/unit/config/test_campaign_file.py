@@ -141,6 +141,9 @@ def test_every_setting_of_the_model_has_a_key_and_every_key_a_setting() -> None:
     """keys.py and model/campaign.py name the same things."""
     owners = {"recipients": RecipientSettings, "message": MessageSettings, "sending": SendingSettings}
     settings_ = {(table, field.name) for table, owner in owners.items() for field in fields(owner)}
+    settings_.remove(
+        ("message", "files")
+    )  # what --attach names outside the campaign's folder; no file says it
     settings_ |= {("", name) for name in ("name", "account", "run", "unfinished", "timezone")}
 
     assert settings_ == {(key.table, key.attribute) for key in CAMPAIGN_KEYS}
@@ -247,7 +250,6 @@ def test_typed_paths_are_relative_to_the_current_folder_and_written_ones_to_the_
         ("c", "slips/no-{{ a }}/{{ b }}.pdf", "slips/no-{{ a }}/{{ b }}.pdf"),
         ("c", "{{ no }}.pdf", "{{ no }}.pdf"),
         (".", "c/{{ no }}.pdf", "{{ no }}.pdf"),
-        (".", "out.pdf", "../out.pdf"),
         ("link", "a.pdf", "a.pdf"),
     ],
 )
@@ -265,6 +267,18 @@ def test_typed_attachments_are_relative_to_the_campaign(
     )
 
     assert campaign.message.attachments == absolute.message.attachments == (expected,)
+
+
+def test_a_file_typed_from_elsewhere_goes_along(tmp_path: Path) -> None:
+    """`--attach ../programme.pdf` is a plain file of the person's own; a template never leads out of the folder."""
+    (tmp_path / "c").mkdir()
+    written(tmp_path / "c")
+    typed = CampaignOptions(attach=("out.pdf", "out-{{ no }}.pdf"))
+
+    message = load_campaign(tmp_path / "c", typed, tmp_path).message
+
+    assert message.files == (str(tmp_path / "out.pdf"),)
+    assert message.attachments == ("../out-{{ no }}.pdf",)
 
 
 def test_options_alone_are_enough(tmp_path: Path) -> None:

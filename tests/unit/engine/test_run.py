@@ -92,7 +92,9 @@ def test_a_row_is_given_up_after_its_attempts() -> None:
     """Five attempts by default, then it has failed."""
     stage = Stage(
         3,
-        lambda mail: Outcome(Verdict.DEFERRED, Blame.RECIPIENT, code=452) if mail.delivery == 1 else accept(mail),
+        lambda mail: (
+            Outcome(Verdict.DEFERRED, Blame.RECIPIENT, code=452) if mail.delivery == 1 else accept(mail)
+        ),
         rules=Rules(max_wait=None),
     )
     stage.run()
@@ -104,7 +106,9 @@ def test_a_row_is_given_up_after_its_attempts() -> None:
 def test_a_wait_that_is_too_long_stops_the_run() -> None:
     """What is deferred beyond --max-wait stays deferred; the ending says when to come back."""
     stage = Stage(
-        2, lambda mail: Outcome(Verdict.DEFERRED, Blame.RECIPIENT, code=450, wait=3600.0), rules=Rules(max_wait=timedelta(minutes=15))
+        2,
+        lambda mail: Outcome(Verdict.DEFERRED, Blame.RECIPIENT, code=450, wait=3600.0),
+        rules=Rules(max_wait=timedelta(minutes=15)),
     )
     ending = stage.run()
 
@@ -118,7 +122,9 @@ def test_Q01_a_used_up_quota_stops_at_the_first_and_burns_nobody() -> None:
 
     def script(mail: Mail) -> Outcome:
         if mail.delivery > 3:
-            return Outcome(Verdict.DEFERRED, Blame.TRANSPORT, Advice.QUOTA, 550, "5.4.5", "Daily quota exceeded")
+            return Outcome(
+                Verdict.DEFERRED, Blame.TRANSPORT, Advice.QUOTA, 550, "5.4.5", "Daily quota exceeded"
+            )
         return accept(mail)
 
     stage = Stage(30, script)
@@ -132,7 +138,9 @@ def test_Q01_a_used_up_quota_stops_at_the_first_and_burns_nobody() -> None:
 
 def test_Q07_a_sender_that_is_not_allowed_is_a_fault_of_the_settings() -> None:
     """SendAsDenied stops at once with 78."""
-    stage = Stage(5, lambda mail: Outcome(Verdict.DEFERRED, Blame.TRANSPORT, Advice.STOP_CONFIG, 550, "5.7.60"))
+    stage = Stage(
+        5, lambda mail: Outcome(Verdict.DEFERRED, Blame.TRANSPORT, Advice.STOP_CONFIG, 550, "5.7.60")
+    )
 
     assert isinstance(stage.run().error, ConfigFault)
     assert 1 == len(stage.transport.carried)
@@ -190,7 +198,9 @@ def test_a_released_mail_is_sent_after_all() -> None:
 
 def test_P06_a_doubtful_mail_is_not_sent_again() -> None:
     """UNKNOWN is in doubt, in this call and for ever."""
-    stage = Stage(4, lambda mail: Outcome(Verdict.UNKNOWN, Blame.TRANSPORT) if mail.delivery == 2 else accept(mail))
+    stage = Stage(
+        4, lambda mail: Outcome(Verdict.UNKNOWN, Blame.TRANSPORT) if mail.delivery == 2 else accept(mail)
+    )
     stage.run()
 
     assert {State.SENT: 3, State.IN_DOUBT: 1} == stage.ledger.states()
@@ -201,7 +211,9 @@ def test_a_poison_mail_does_not_hold_up_the_others() -> None:
     """A mail that breaks every connection is itself to blame once others got through."""
     stage = Stage(
         30,
-        lambda mail: Outcome(Verdict.DEFERRED, Blame.TRANSPORT, text="lost") if mail.delivery == 5 else accept(mail),
+        lambda mail: (
+            Outcome(Verdict.DEFERRED, Blame.TRANSPORT, text="lost") if mail.delivery == 5 else accept(mail)
+        ),
         rules=Rules(max_wait=None),
     )
     stage.run()
