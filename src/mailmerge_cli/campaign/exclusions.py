@@ -50,31 +50,48 @@ def _read(file: Path, exclusions: Exclusions) -> None:
         raise FileMissing(f"The exclusion list {file} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
         raise Refused(f"The exclusion list {file} is not UTF-8; save it as “CSV UTF-8”.") from error
+    title_may_come = True
     for number, line in enumerate(text.splitlines(), 1):
         stripped = line.partition("#")[0].strip()
-        if stripped and not _enter(stripped, file.name, exclusions) and number > 1:
+        if stripped and not _enter(stripped, file.name, exclusions):
+            if title_may_come and "@" not in line:  # with an @ it is an address that was meant for somebody
+                title_may_come = False
+                continue
             message = f"line {number} of {file.name} holds neither an address nor an @domain"
             raise Refused(
                 f"{message[0].upper()}{message[1:]}. Mend or remove it, so that nobody is mailed by mistake.",
                 problems=(Problem(number, None, "exclude", message),),
             )
+        title_may_come = title_may_come and not stripped
 
 
 def _enter(line: str, file: str, exclusions: Exclusions) -> bool:
-    for field in _fields(line):
-        try:
-            if field.startswith("@"):
-                exclusions.domains[allowed_domain(field)] = file
+    """Takes in whom a line names; whether it names anybody. What parts its fields is tried out, line by line."""
+    for delimiter in ",;\t":
+        fields = _fields(line, delimiter)
+        found = [entry for entry in map(_entry, fields) if entry]
+        # A line of nothing but addresses names them all; in a table the first one is the person's.
+        for entry in found if len(found) == len(fields) else found[:1]:
+            if entry.startswith("@"):
+                exclusions.domains[entry[1:]] = file
             else:
-                exclusions.addresses[parse_address(field).folded] = file
-        except AddressFault:
-            continue
-        return True
+                exclusions.addresses[entry] = file
+        if found:
+            return True
     return False
 
 
-def _fields(line: str) -> list[str]:
-    for delimiter in ",;\t":
-        if delimiter in line:
-            return [field.strip() for field in next(csv.reader([line], delimiter=delimiter))]
-    return [line]
+def _entry(field: str) -> str:
+    """An address or an @domain in compared form; empty for anything else."""
+    try:
+        return f"@{allowed_domain(field)}" if field.startswith("@") else parse_address(field).folded
+    except AddressFault:
+        return ""
+
+
+def _fields(line: str, delimiter: str) -> list[str]:
+    try:
+        record = next(csv.reader([line], delimiter=delimiter))
+    except csv.Error:  # one field of a hundred thousand characters
+        return []
+    return [field.strip() for field in record if field.strip()]

@@ -18,6 +18,7 @@ from mailmerge_cli.model.cell import Cell, CellFault
 from mailmerge_cli.model.mail import Recipient
 from mailmerge_cli.model.table import Column, Row
 from mailmerge_cli.render.fault import RowFault
+from mailmerge_cli.sources.scruple import FORBIDDEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +120,7 @@ class Judge:
         key = self._key(row, address, problems)
         problems += self._required(row)
         if address is None or problems:
-            return Bad(row.number, key, address.spec if address else written, tuple(problems))
+            return Bad(row.number, key, address.spec if address else _attempt(written), tuple(problems))
         if reason := self._exclusions.reason(address):
             return LeftOut(row.number, key, address.spec, reason)
         return Recipient(row.number, key, address.spec, name)
@@ -142,8 +143,12 @@ class Judge:
         return key
 
     def _key_text(self, row: Row) -> str:
+        """The key as far as the row has one. No other cell stands in for it: what it holds would reach the ledger."""
         column = self._roles.key or self._roles.email
-        return clean(row.cells[column.index]) if column and column.index < len(row.cells) else ""
+        text = clean(row.cells[column.index]) if column and column.index < len(row.cells) else ""
+        if FORBIDDEN.search(text):
+            return ""
+        return text if self._roles.key else _folded(text)
 
     def _required(self, row: Row) -> list[Problem]:
         return [
@@ -154,6 +159,19 @@ class Judge:
 
     def _problem(self, row: Row, column: Column | None, kind: str, message: str) -> Problem:
         return Problem(row.number, column.title if column else "To", kind, message)
+
+
+def _folded(text: str) -> str:
+    """An address as a key; empty for what is none."""
+    try:
+        return parse_address(text).folded
+    except AddressFault:
+        return ""
+
+
+def _attempt(written: str) -> str:
+    """What was written where an address should be, if it was meant for one; a shifted row has a salary there."""
+    return written if "@" in written else ""
 
 
 def clean(cell: Cell) -> str:

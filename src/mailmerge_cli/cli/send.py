@@ -80,10 +80,13 @@ def send(
     from mailmerge_cli.cli.typed import again_of, typed_of
     from mailmerge_cli.cli.wishes import account_of, credentials_for, keys_of, place_with, wait_of
     from mailmerge_cli.model.campaign import Duplicates
+    from mailmerge_cli.report.formats import LogFormat
 
     if dry_run:
         acceptance = Acceptance(accept_new, accept_changes, retry_failed)
         return Checking(screen, inputs, acceptance, new_run=new_run).run()
+    if results is not None:
+        LogFormat.of(results)  # before anything is entered
     if (row is not None or key is not None) and test is None:
         raise UsageFault("--row and --key go with --test; to send to certain people only, use --only KEY.")
     place = place_with(inputs)

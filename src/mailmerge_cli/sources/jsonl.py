@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -99,14 +100,14 @@ class JsonLinesSource(TableFile):
         seen: set[str] = set()
         for key, value in pairs:
             place = self._places.get(key)
+            wrong = _fault(value)
             if key in seen:
-                problems.append(Problem(number, key, "key", "the key stands in the object twice"))
+                problems.append(Problem(number, _shown(key), "key", "the key stands in the object twice"))
             elif place is None:
-                problems.append(Problem(number, key, "key", "the first object of the file has no such key"))
-            elif isinstance(value, list | _Object):
-                problems.append(
-                    Problem(number, key, "value", "a list or an object is no cell; write a text or a number")
-                )
+                text = "the first object of the file has no such key"
+                problems.append(Problem(number, _shown(key), "key", text))
+            elif wrong:
+                problems.append(Problem(number, key, "value", wrong))
             else:
                 cells[place] = _cell(value)
             seen.add(key)
@@ -135,6 +136,20 @@ def _no_number(text: str) -> NoReturn:
 
 
 _DECODER = json.JSONDecoder(object_pairs_hook=_Object, parse_constant=_no_number)
+
+
+def _shown(key: str) -> str:
+    """A key as a message may hold it; a title that cannot be told has been refused with the first object."""
+    return FORBIDDEN.sub("\ufffd", key)
+
+
+def _fault(value: object) -> str:
+    """Why a value is no cell; nothing if it is one."""
+    if isinstance(value, list | _Object):
+        return "a list or an object is no cell; write a text or a number"
+    if isinstance(value, float) and not math.isfinite(value):
+        return "the number is too large; write it as a text"
+    return ""
 
 
 def _cell(value: object) -> Cell:

@@ -24,6 +24,7 @@ _MOST_PARTS = 20_000
 # Sheets of empty formatted rows come to 1 : 60; a bomb to 1 : 1000.
 _RATIO = 200
 _SMALL = 4 << 20
+_PACKED = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}  # ECMA-376 part 2, §7.3.3 allows no other way
 
 Attributes = dict[str, str]
 
@@ -68,6 +69,8 @@ class Package:
             raise Refused(
                 f"{self.name} is protected by a password", hint="take the password off in Excel and save it"
             )
+        if entry.compress_type not in _PACKED:
+            raise self.damaged(f"its part {part} is packed in a way that no workbook is")
         self._weigh(part, entry.file_size, entry.compress_size, largest)
         size = 0
         try:
@@ -113,6 +116,8 @@ class Package:
             yield
         except expat.ExpatError as fault:
             raise self.damaged(f"its part {part}, line {fault.lineno}, is no XML") from fault
+        except (LookupError, ValueError) as fault:
+            raise self.damaged(f"its part {part} is written in an encoding that no workbook has") from fault
 
     def related(self, part: str) -> dict[str, tuple[str, str]]:
         """The relationships of a part (or of the whole, for ""): id → (last word of its type, target part)."""

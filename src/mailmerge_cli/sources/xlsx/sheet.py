@@ -123,6 +123,7 @@ class SheetReader:
             raise self._package.damaged(f"row {self._number} follows row {last}")
         self._hidden = attributes.get("hidden", "0") in _TRUE
         self._cells, self._place, self._reach = [], -1, ""
+        self._text = ""  # blanks between the rows of an indented file would pile up
 
     def _start_other(self, name: str, attributes: Attributes) -> None:
         match name:

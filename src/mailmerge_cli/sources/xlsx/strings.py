@@ -59,6 +59,7 @@ class _StringsReader:
         elif name == "si":
             self.strings.append(unescaped("".join(self._pieces)))
             self._pieces.clear()
+            self._text = ""  # blanks between empty texts would pile up
         elif name == "rPh":
             self._phonetic -= 1
 
