@@ -22,6 +22,7 @@ _SCRIPTS = ("LATIN", "CYRILLIC", "GREEK")
 
 LONGEST = 254  # RFC 5321 §4.5.3.1.3 (256 with the angle brackets), erratum 1690 of RFC 3696
 LONGEST_LOCAL = 64  # RFC 5321 §4.5.3.1.1
+_LOOKED_AT = 2000  # characters; the search for several addresses takes the square of them
 
 
 class AddressFault(ValueError):
@@ -95,6 +96,8 @@ def _parse_slowly(text: str) -> Address:
     """The same for all that is not plain ASCII, and the reason for all that is no address."""
     if not text:
         raise NoAddress("is empty")
+    if len(text) > _LOOKED_AT:
+        raise AddressFault(f"is longer than {LONGEST} characters")
     _refuse_invisible(text)
     _refuse_shape(text)
     local, _, domain = text.rpartition("@")

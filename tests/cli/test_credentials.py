@@ -23,7 +23,12 @@ AT = "hr%40example.org"
 
 def tls_server(**more: object) -> ScriptedServer:
     """A server with implicit TLS that wants a login."""
-    settings: dict[str, object] = {"tls": "implicit", "context": server_context(), "users": {USER: SECRET}, **more}
+    settings: dict[str, object] = {
+        "tls": "implicit",
+        "context": server_context(),
+        "users": {USER: SECRET},
+        **more,
+    }
     return ScriptedServer(**settings)  # type: ignore[arg-type]
 
 
@@ -88,17 +93,40 @@ def test_C07_a_wrong_password_is_one_failed_auth(
     with tls_server(mechanisms=(mechanism,)) as server:
         monkeypatch.setenv("SSL_CERT_FILE", str(ca_file(own_home)))
         monkeypatch.setenv("MAILMERGE_PASSWORD", WRONG)
-        ran = send("-r", "people.csv", "-m", "letter.txt", "-a", f"smtps://{AT}@127.0.0.1:{server.port}", "--connections", connections)
+        ran = send(
+            "-r",
+            "people.csv",
+            "-m",
+            "letter.txt",
+            "-a",
+            f"smtps://{AT}@127.0.0.1:{server.port}",
+            "--connections",
+            connections,
+        )
 
-        assert (77, "credentials", 6, 0) == (ran.code, ran.json["reason"], ran.json["counts"]["pending"], ran.json["sent_now"]), ran.err
-        assert (1, 1, []) == (server.auths, server.failed_auths, server.accepted)
+        assert (
+            ran.code,
+            ran.json["reason"],
+            ran.json["counts"]["pending"],
+            ran.json["sent_now"],
+        ) == (77, "credentials", 6, 0), ran.err
+        assert (server.auths, server.failed_auths, server.accepted) == (1, 1, [])
         assert WRONG not in ran.out + ran.err
         assert server.violations == []
 
         monkeypatch.setenv("MAILMERGE_PASSWORD", SECRET)
-        good = send("-r", "people.csv", "-m", "letter.txt", "-a", f"smtps://{AT}@127.0.0.1:{server.port}", "--connections", connections)
-        assert (0, 6) == (good.code, good.json["sent_now"]), good.err
-        assert 1 == server.failed_auths
+        good = send(
+            "-r",
+            "people.csv",
+            "-m",
+            "letter.txt",
+            "-a",
+            f"smtps://{AT}@127.0.0.1:{server.port}",
+            "--connections",
+            connections,
+        )
+        assert (good.code, good.json["sent_now"]) == (0, 6), good.err
+        assert server.failed_auths == 1
 
 
 def test_C11_a_password_that_is_changed_in_the_middle_stops_the_run(
@@ -116,13 +144,15 @@ def test_C11_a_password_that_is_changed_in_the_middle_stops_the_run(
 
     server.replies["END"] = rotate
     ran = send()
-    assert (77, "credentials", 0) == (ran.code, ran.json["reason"], ran.json["counts"]["in_doubt"]), ran.err
-    assert (1, 2, 4) == (server.failed_auths, ran.json["counts"]["sent"], ran.json["counts"]["pending"])
+    assert (ran.code, ran.json["reason"], ran.json["counts"]["in_doubt"]) == (77, "credentials", 0), ran.err
+    assert (server.failed_auths, ran.json["counts"]["sent"], ran.json["counts"]["pending"]) == (1, 2, 4)
 
     users[USER] = SECRET
     server.replies.clear()
-    assert 0 == send().code
-    assert Counter({f"p{n}@example.org": 1 for n in range(1, 7)}) == Counter(mail.recipients[0] for mail in server.accepted)
+    assert send().code == 0
+    assert Counter({f"p{n}@example.org": 1 for n in range(1, 7)}) == Counter(
+        mail.recipients[0] for mail in server.accepted
+    )
 
 
 def test_no_password_anywhere_is_77_and_names_all_the_ways(
@@ -132,8 +162,15 @@ def test_no_password_anywhere_is_77_and_names_all_the_ways(
     account()
     ran = send()
 
-    assert (77, "credentials", 0) == (ran.code, ran.json["reason"], server.auths)
-    for way in ("--password-stdin", "MAILMERGE_PASSWORD_HR", "_FILE", "CREDENTIALS_DIRECTORY", "password_command", "account login hr"):
+    assert (ran.code, ran.json["reason"], server.auths) == (77, "credentials", 0)
+    for way in (
+        "--password-stdin",
+        "MAILMERGE_PASSWORD_HR",
+        "_FILE",
+        "CREDENTIALS_DIRECTORY",
+        "password_command",
+        "account login hr",
+    ):
         assert way in ran.err, way
 
 
@@ -153,7 +190,7 @@ def test_each_way_works(
 
     def sends(label: str, *words: str, stdin: bytes = b"") -> None:
         ran = send("--run", label, *words, stdin=stdin)
-        assert (0, 6) == (ran.code, ran.json["sent_now"]), (label, ran.err)
+        assert (ran.code, ran.json["sent_now"]) == (0, 6), (label, ran.err)
 
     sends("stdin", "--password-stdin", stdin=SECRET.encode() + b"\n")
     for name, value in (
@@ -166,57 +203,71 @@ def test_each_way_works(
     account(password_command=[sys.executable, "-c", f"print('{SECRET}')"])
     sends("command")
     account()
-    assert 0 == run_here("account", "login", "hr", "--password-stdin", stdin=SECRET.encode() + b"\n").code
+    assert run_here("account", "login", "hr", "--password-stdin", stdin=SECRET.encode() + b"\n").code == 0
     sends("keyring")
-    assert 0 == server.failed_auths
+    assert server.failed_auths == 0
 
 
 def test_the_first_hit_wins(
-    folder: Path, server: ScriptedServer, account: Callable[..., None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    folder: Path,
+    server: ScriptedServer,
+    account: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
     """The order of the contract: each way covers those behind it."""
     account(password_command=[sys.executable, "-c", f"print('{WRONG}')"])
     (tmp_path / "hr").write_text(WRONG)
-    ways = [("CREDENTIALS_DIRECTORY", str(tmp_path)), ("MAILMERGE_PASSWORD", WRONG), ("MAILMERGE_PASSWORD_HR", WRONG)]
+    ways = [
+        ("CREDENTIALS_DIRECTORY", str(tmp_path)),
+        ("MAILMERGE_PASSWORD", WRONG),
+        ("MAILMERGE_PASSWORD_HR", WRONG),
+    ]
     for name, value in ways:
         monkeypatch.setenv(name, value)
     ran = send("--password-stdin", stdin=SECRET.encode() + b"\n")
-    assert (0, 0) == (ran.code, server.failed_auths), ran.err
+    assert (ran.code, server.failed_auths) == (0, 0), ran.err
 
     monkeypatch.setenv("MAILMERGE_PASSWORD_HR", SECRET)
-    assert (0, 0) == (send("--run", "a").code, server.failed_auths)
+    assert (send("--run", "a").code, server.failed_auths) == (0, 0)
     monkeypatch.delenv("MAILMERGE_PASSWORD_HR")
     monkeypatch.setenv("MAILMERGE_PASSWORD", SECRET)
-    assert (0, 0) == (send("--run", "b").code, server.failed_auths)
+    assert (send("--run", "b").code, server.failed_auths) == (0, 0)
     monkeypatch.delenv("MAILMERGE_PASSWORD")
     (tmp_path / "hr").write_text(SECRET)
-    assert (0, 0) == (send("--run", "c").code, server.failed_auths)
+    assert (send("--run", "c").code, server.failed_auths) == (0, 0)
 
 
-def test_a_password_of_odd_letters_arrives_whole(folder: Path, account: Callable[..., None], server: ScriptedServer) -> None:
+def test_a_password_of_odd_letters_arrives_whole(
+    folder: Path, account: Callable[..., None], server: ScriptedServer
+) -> None:
     """Spaces, umlauts, a trailing blank, quotes: what stands in the first line is the password."""
     odd = ' pä ss"\\wörd €  '
     assert isinstance(server.users, dict)
     server.users[USER] = odd
     account()
     ran = send("--password-stdin", stdin=odd.encode() + b"\r\nmore")
-    assert (0, 0) == (ran.code, server.failed_auths), ran.err
+    assert (ran.code, server.failed_auths) == (0, 0), ran.err
 
 
 def test_the_ways_that_fail_say_so_and_not_what(
-    folder: Path, server: ScriptedServer, account: Callable[..., None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    folder: Path,
+    server: ScriptedServer,
+    account: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
     """A file that is not there, a command that fails, an empty line: 77 with the way's name, no AUTH, nothing of its text."""
     account(password_command=[sys.executable, "-c", f"import sys; sys.stderr.write('{WRONG}'); sys.exit(3)"])
     ran = send()
-    assert (77, True) == (ran.code, "password_command" in ran.err), ran.err
+    assert (ran.code, "password_command" in ran.err) == (77, True), ran.err
     assert WRONG not in ran.err + ran.out
     account()
     monkeypatch.setenv("MAILMERGE_PASSWORD_HR_FILE", str(tmp_path / "gone"))
     ran = send()
-    assert (77, True) == (ran.code, "MAILMERGE_PASSWORD_HR_FILE" in ran.err)
-    assert 77 == send("--password-stdin", stdin=b"\n").code
-    assert 0 == server.auths
+    assert (ran.code, "MAILMERGE_PASSWORD_HR_FILE" in ran.err) == (77, True)
+    assert send("--password-stdin", stdin=b"\n").code == 77
+    assert server.auths == 0
 
 
 # -- bound to its server -------------------------------------------------------------------------------------------
@@ -232,9 +283,9 @@ def test_a_plain_variable_never_serves_a_url_of_a_campaign(
     url = f"smtps://{AT}@127.0.0.1:{server.port}"
     write_toml(folder, url)
     for ran in (send(), send("--password-stdin", stdin=SECRET.encode() + b"\n")):
-        assert (77, 0) == (ran.code, server.auths), ran.err
+        assert (ran.code, server.auths) == (77, 0), ran.err
         assert SECRET not in ran.out + ran.err
-    assert 0 == send("-a", url).code
+    assert send("-a", url).code == 0
 
 
 def test_a_keyring_entry_is_refused_when_its_server_changed(
@@ -242,12 +293,12 @@ def test_a_keyring_entry_is_refused_when_its_server_changed(
 ) -> None:
     """The entry remembers host and port: with another port it is not used."""
     account()
-    assert 0 == run_here("account", "login", "hr", "--password-stdin", stdin=SECRET.encode() + b"\n").code
+    assert run_here("account", "login", "hr", "--password-stdin", stdin=SECRET.encode() + b"\n").code == 0
     with tls_server() as other:
         account(port=other.port)
-        assert (77, 0) == (send().code, other.auths)
+        assert (send().code, other.auths) == (77, 0)
     account()
-    assert 0 == send().code
+    assert send().code == 0
 
 
 def test_C05_a_certificate_that_nobody_vouches_for_is_78(
@@ -259,13 +310,13 @@ def test_C05_a_certificate_that_nobody_vouches_for_is_78(
         with tls_server(context=server_context(kind)) as bad:
             account(port=bad.port)
             ran = send()
-            assert (78, 0, []) == (ran.code, bad.auths, bad.accepted), (kind, ran.err)
+            assert (ran.code, bad.auths, bad.accepted) == (78, 0, []), (kind, ran.err)
     with tls_server() as good:
         url = f"smtps://{AT}@127.0.0.1:{good.port}"
         words = ("-r", "people.csv", "-m", "letter.txt", "-a", url)
-        assert (78, 0) == (send(*words).code, good.auths)
+        assert (send(*words).code, good.auths) == (78, 0)
         monkeypatch.setenv("SSL_CERT_FILE", str(ca_file(own_home)))
-        assert 0 == send(*words).code
+        assert send(*words).code == 0
 
 
 def test_C02_starttls_is_demanded(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -273,7 +324,7 @@ def test_C02_starttls_is_demanded(folder: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("MAILMERGE_PASSWORD", SECRET)
     with ScriptedServer(users={USER: SECRET}) as plain:
         ran = send("-r", "people.csv", "-m", "letter.txt", "-a", f"smtp://{AT}@127.0.0.1:{plain.port}")
-        assert (78, 0, False) == (ran.code, plain.auths, plain.saw(SECRET.encode())), ran.err
+        assert (ran.code, plain.auths, plain.saw(SECRET.encode())) == (78, 0, False), ran.err
         assert "MAIL" not in plain.verbs()
 
 
@@ -284,12 +335,14 @@ def test_a_password_in_a_url_is_refused_and_not_repeated(folder: Path, server: S
     write_toml(folder, url)
     written = send()
 
-    assert (2, 78, 0) == (typed.code, written.code, server.connections)
+    assert (typed.code, written.code, server.connections) == (2, 78, 0)
     for ran in (typed, written):
         assert SECRET not in ran.out + ran.err
 
 
-def test_a_password_typed_on_a_terminal_serves_the_run(folder: Path, server: ScriptedServer, account: Callable[..., None]) -> None:
+def test_a_password_typed_on_a_terminal_serves_the_run(
+    folder: Path, server: ScriptedServer, account: Callable[..., None]
+) -> None:
     """The last way: a prompt that names user and server and shows nothing of what is typed."""
     from support.terminal import run_on_terminal
 
@@ -297,7 +350,7 @@ def test_a_password_typed_on_a_terminal_serves_the_run(folder: Path, server: Scr
     script = f"import sys; from mailmerge_cli.cli.main import main; sys.exit(main({['send', '--yes', '--plain']!r}))"
     code, shown = run_on_terminal(script, [(USER, SECRET + "\n")])
 
-    assert (0, 6) == (code, len(server.accepted)), shown
+    assert (code, len(server.accepted)) == (0, 6), shown
     assert SECRET not in shown
 
 
@@ -309,6 +362,4 @@ def test_the_list_from_standard_input_and_the_password_from_a_variable(
         "send", "-r", "-", "-m", "letter.txt", "-a", f"smtps://{AT}@127.0.0.1:{server.port}", "--yes", "--json", cwd=folder,
         environ={"MAILMERGE_PASSWORD": SECRET, "SSL_CERT_FILE": str(ca_file(own_home))}, stdin=(folder / "people.csv").read_bytes(),
     )  # fmt: skip
-    assert (0, 6) == (ran.code, ran.json["sent_now"]), ran.err
-
-
+    assert (ran.code, ran.json["sent_now"]) == (0, 6), ran.err

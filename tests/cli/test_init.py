@@ -39,46 +39,46 @@ def fingerprint(folder: Path) -> dict[str, str]:
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_kind_is_accepted_as_it_is(here: Path, kind: str) -> None:
     """`init`, then `check`, then `send` into the outbox: 0 each, and `send` says that nothing leaves this machine."""
-    assert 0 == run_here("init", "c", "--kind", kind).code
+    assert run_here("init", "c", "--kind", kind).code == 0
     checked = run_here("check", "c")
-    assert 0 == checked.code, checked.err
+    assert checked.code == 0, checked.err
     sent = run_here("send", "c", "--yes", "--json")
-    assert 0 == sent.code, sent.err
+    assert sent.code == 0, sent.err
     assert "othing leaves this machine" in sent.err
     assert sent.json["counts"]["sent"] == sent.json["sent_now"] == len(mails(here / "c/outbox")) >= 3
-    assert 0 == run_here("send", "c", "--yes").code
+    assert run_here("send", "c", "--yes").code == 0
     assert sent.json["sent_now"] == len(mails(here / "c/outbox"))
 
 
 def test_the_default_is_a_payslip_in_the_current_folder(here: Path) -> None:
     """`mailmerge init` alone, then `mailmerge check` alone."""
     ran = run_here("init")
-    assert (0, True) == (ran.code, (here / "campaign.toml").exists())
+    assert (ran.code, (here / "campaign.toml").exists()) == (0, True)
     assert "mailmerge check" in ran.out
     assert "outbox:outbox" in (here / "campaign.toml").read_text(encoding="utf-8")
-    assert 0 == run_here("check").code
+    assert run_here("check").code == 0
 
 
 def test_an_unknown_kind_is_2(here: Path) -> None:
     """A kind that is not there: told with those that are; nothing written."""
     ran = run_here("init", "c", "--kind", "invoice")
 
-    assert (2, False) == (ran.code, (here / "c").exists())
+    assert (ran.code, (here / "c").exists()) == (2, False)
     assert all(kind in ran.err for kind in KINDS)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_init_never_overwrites_a_file(here: Path, kind: str) -> None:
     """A second `init`, or one beside a file of the same name: 65, and every file is as it was."""
-    assert 0 == run_here("init", "c", "--kind", kind).code
+    assert run_here("init", "c", "--kind", kind).code == 0
     (here / "c/campaign.toml").write_text("# mine\n")
     before = fingerprint(here / "c")
 
-    assert 65 == run_here("init", "c", "--kind", kind).code
+    assert run_here("init", "c", "--kind", kind).code == 65
     assert before == fingerprint(here / "c")
     (here / "d").mkdir()
     (here / "d/campaign.toml").write_text("# mine\n")
-    assert 65 == run_here("init", "d", "--kind", kind).code
+    assert run_here("init", "d", "--kind", kind).code == 65
     assert {"campaign.toml"} == set(fingerprint(here / "d"))
 
 
@@ -96,23 +96,25 @@ def test_an_own_list_is_read_and_its_columns_are_guessed(here: Path, kind: str, 
     before = path.read_bytes()
     ran = run_here("init", "c", "--kind", kind, "--recipients", path)
 
-    assert 0 == ran.code, ran.err
+    assert ran.code == 0, ran.err
     toml = (here / "c/campaign.toml").read_text(encoding="utf-8")
     assert re.search(r'^email = "Work e-mail"', toml, re.MULTILINE), toml
     assert re.search(r'^key = "Staff no\."', toml, re.MULTILINE), toml
     for title in rows[0]:
         assert title in toml
     checked = run_here("check", "c")
-    assert 0 == checked.code, checked.err
+    assert checked.code == 0, checked.err
     sent = run_here("send", "c", "--yes", "--json")
-    assert (0, 5) == (sent.code, sent.json["sent_now"]), sent.err
-    assert {f"p{n}@example.org" for n in range(1, 6)} == {mail["To"].addresses[0].addr_spec for mail in mails(here / "c/outbox")}
+    assert (sent.code, sent.json["sent_now"]) == (0, 5), sent.err
+    assert {f"p{n}@example.org" for n in range(1, 6)} == {
+        mail["To"].addresses[0].addr_spec for mail in mails(here / "c/outbox")
+    }
     assert before == path.read_bytes()
 
 
 def test_an_own_list_that_is_not_there_is_66(here: Path) -> None:
     """Nothing is written either."""
-    assert (66, False) == (run_here("init", "c", "-r", "no.xlsx").code, (here / "c").exists())
+    assert (run_here("init", "c", "-r", "no.xlsx").code, (here / "c").exists()) == (66, False)
 
 
 def test_the_demo_tells_the_whole_story(here: Path) -> None:
@@ -121,26 +123,29 @@ def test_the_demo_tells_the_whole_story(here: Path) -> None:
     ran = run_process("demo", "story", cwd=here)
     took = time.monotonic() - began
 
-    assert 0 == ran.code, ran.err
+    assert ran.code == 0, ran.err
     assert took < 30
     found = mails(here / "story/mailbox")
-    assert 14 == len(found)
-    assert 14 == len({str(mail["To"]) for mail in found})
-    assert 14 == len({hashlib.sha256(next(iter(mail.iter_attachments())).get_content()).hexdigest() for mail in found})
+    assert len(found) == 14
+    assert len({str(mail["To"]) for mail in found}) == 14
+    assert (
+        len({hashlib.sha256(next(iter(mail.iter_attachments())).get_content()).hexdigest() for mail in found})
+        == 14
+    )
     log = next(iter((here / "story/results").glob("*.csv")))
-    assert 15 == len(log.read_text(encoding="utf-8-sig").splitlines())
+    assert len(log.read_text(encoding="utf-8-sig").splitlines()) == 15
     assert str(log) in ran.out or log.name in ran.out
     assert "story" in ran.out
-    assert ["story"] == [path.name for path in here.iterdir()]
+    assert [path.name for path in here.iterdir()] == ["story"]
 
 
 def test_the_demo_refuses_a_second_time_without_harm(here: Path) -> None:
     """Twice in one folder: 65 and every file as it was."""
-    assert 0 == run_here("demo", "story").code
+    assert run_here("demo", "story").code == 0
     before = fingerprint(here / "story")
     ran = run_here("demo", "story")
 
-    assert 65 == ran.code
+    assert ran.code == 65
     assert before == fingerprint(here / "story")
 
 
@@ -148,7 +153,7 @@ def test_the_demo_needs_no_folder_no_home_and_no_terminal(here: Path) -> None:
     """Default: a new temporary folder, told at the end; NO_COLOR and a pipe: no control codes."""
     ran = run_process("demo", "--json", cwd=here, environ={"TMPDIR": str(here), "NO_COLOR": "1"})
 
-    assert (0, 14) == (ran.code, ran.json["counts"]["sent"])
+    assert (ran.code, ran.json["counts"]["sent"]) == (0, 14)
     assert Path(ran.json["folder"]).is_dir()
     assert "\x1b" not in ran.out + ran.err
     assert json.loads(ran.out)["folder"] in ran.err

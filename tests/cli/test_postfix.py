@@ -15,9 +15,21 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from support.postfix import Postfix, available
-from support.program import Ran, log_lines, people, run_here, run_process, write_campaign, write_list, write_toml
+from support.program import (
+    Ran,
+    log_lines,
+    people,
+    run_here,
+    run_process,
+    write_campaign,
+    write_list,
+    write_toml,
+)
 
-pytestmark = [pytest.mark.servers, pytest.mark.skipif(not available(), reason="needs Postfix, and root to start one of our own")]
+pytestmark = [
+    pytest.mark.servers,
+    pytest.mark.skipif(not available(), reason="needs Postfix, and root to start one of our own"),
+]
 
 TOKEN = re.compile(r"tok\d{6}x")
 LETTER = "Subject: Your token {{ token }}\n\nDear {{ name }},\n\nyour token is {{ token }}.\n.\n.. dots\n"
@@ -61,7 +73,7 @@ def text_of(mail: EmailMessage, kind: str) -> str:
 
 
 def one(mails: list[EmailMessage]) -> EmailMessage:
-    assert 1 == len(mails)
+    assert len(mails) == 1
     return mails[0]
 
 
@@ -74,7 +86,9 @@ def assert_each_his_own(mails: list[EmailMessage], numbers: range) -> None:
         number = int(token[3:9])
         seen.add(number)
         assert f"Your token {token}" == mail["Subject"]
-        assert f"Dear Person {number},\n\nyour token is {token}.\n.\n.. dots\n" == mail.get_content().replace("\r\n", "\n")
+        assert f"Dear Person {number},\n\nyour token is {token}.\n.\n.. dots\n" == mail.get_content().replace(
+            "\r\n", "\n"
+        )
         (address,) = mail["To"].addresses
         assert (f"p{number}@example.org", f"Person {number}") == (address.addr_spec, address.display_name)
         assert f"p{number}@example.org" == mail["X-Original-To"]
@@ -84,7 +98,7 @@ def assert_each_his_own(mails: list[EmailMessage], numbers: range) -> None:
 def test_each_row_gets_its_own_mail(postfix: Postfix, folder: Path) -> None:
     """Delivered, told in the result log with the server's reply; again: nothing; three more: 65 and the three; --accept-new: those."""
     first = send(postfix, folder)
-    assert (0, "complete", 12) == (first.code, first.json["outcome"], first.json["sent_now"]), first.err
+    assert (first.code, first.json["outcome"], first.json["sent_now"]) == (0, "complete", 12), first.err
     assert_each_his_own(postfix.delivered(12), range(1, 13))
 
     with Path(first.json["results"]).open(encoding="utf-8-sig", newline="") as file:
@@ -92,19 +106,19 @@ def test_each_row_gets_its_own_mail(postfix: Postfix, folder: Path) -> None:
     assert folder / "results" == Path(first.json["results"]).parent
     assert [f"p{n}@example.org" for n in range(1, 13)] == [line["address"] for line in lines]
     for line in lines:
-        assert ("sent", "250", "2.0.0") == (line["state"], line["code"], line["enhanced_code"])
+        assert (line["state"], line["code"], line["enhanced_code"]) == ("sent", "250", "2.0.0")
         assert re.search(r"queued as \w+", line["reply"])
         assert line["remote_id"] in line["reply"]
     assert {mail["Message-ID"] for mail in postfix.delivered()} == {line["message_id"] for line in lines}
 
     again = send(postfix, folder)
-    assert (0, "complete", 0) == (again.code, again.json["outcome"], again.json["sent_now"])
+    assert (again.code, again.json["outcome"], again.json["sent_now"]) == (0, "complete", 0)
     write_list(folder, people(15))
     refused = send(postfix, folder)
-    assert (65, "changed", 0) == (refused.code, refused.json["reason"], refused.json["sent_now"])
+    assert (refused.code, refused.json["reason"], refused.json["sent_now"]) == (65, "changed", 0)
     assert all(f"p{n}@example.org" in refused.err for n in (13, 14, 15))
     accepted = send(postfix, folder, "--accept-new")
-    assert (0, 3, 15) == (accepted.code, accepted.json["sent_now"], accepted.json["counts"]["sent"])
+    assert (accepted.code, accepted.json["sent_now"], accepted.json["counts"]["sent"]) == (0, 3, 15)
     assert_each_his_own(postfix.delivered(15), range(1, 16))
     assert 15 == len(csv_lines(first)) == len(set(csv_lines(first)))
 
@@ -128,7 +142,7 @@ def test_T12_three_hundred_rows_through_five_connections(
     write_toml(folder, "local")
     ran = run_here("send", "--yes", "--json")
 
-    assert (0, 300) == (ran.code, ran.json["sent_now"]), ran.err
+    assert (ran.code, ran.json["sent_now"]) == (0, 300), ran.err
     assert_each_his_own(postfix.delivered(300), range(1, 301))
 
 
@@ -137,10 +151,15 @@ def test_a_mail_with_everything_arrives_as_it_was_meant(postfix: Postfix, folder
     (folder / "logo.png").write_bytes(PNG)
     (folder / "AGB für alle.pdf").write_bytes(b"%PDF-1.4 terms \x00\xff")
     (folder / "slips").mkdir()
-    rows = [("1", "王芳", "wang@example.org", "1.234,50"), ("2", 'Jürgen "J." Groß <x@example.com>, y', "juergen@example.org", "99,00")]
+    rows = [
+        ("1", "王芳", "wang@example.org", "1.234,50"),
+        ("2", 'Jürgen "J." Groß <x@example.com>, y', "juergen@example.org", "99,00"),
+    ]
     for key, *_ in rows:
         (folder / f"slips/{key}.txt").write_text(f"slip of {key}", encoding="utf-8")
-    cells = "\n".join(";".join((key, '"' + name.replace('"', '""') + '"', address, pay)) for key, name, address, pay in rows)
+    cells = "\n".join(
+        ";".join((key, '"' + name.replace('"', '""') + '"', address, pay)) for key, name, address, pay in rows
+    )
     (folder / "people.csv").write_text(f"id;name;email;Lohn\n{cells}\n", encoding="utf-8")
     (folder / "letter.html").write_text(
         "From: Büro Süd <office@example.org>\nCc: Chef <boss@example.com>\nBcc: archive@example.org\nReply-To: Büro <office@bücher.example>\n"
@@ -150,24 +169,26 @@ def test_a_mail_with_everything_arrives_as_it_was_meant(postfix: Postfix, folder
         encoding="utf-8",
     )  # fmt: skip
     write_toml(folder, url(postfix))
-    (folder / "campaign.toml").write_text((folder / "campaign.toml").read_text().replace("letter.txt", "letter.html"))
+    (folder / "campaign.toml").write_text(
+        (folder / "campaign.toml").read_text().replace("letter.txt", "letter.html")
+    )
     (folder / "letter.txt").unlink()
     ran = run_here("send", "--yes", "--json")
 
-    assert (0, 2) == (ran.code, ran.json["sent_now"]), ran.err
+    assert (ran.code, ran.json["sent_now"]) == (0, 2), ran.err
     mails = postfix.delivered(6)
-    assert Counter({"wang@example.org": 1, "juergen@example.org": 1, "boss@example.com": 2, "archive@example.org": 2}) == Counter(
-        mail["X-Original-To"] for mail in mails
-    )
+    assert Counter(
+        {"wang@example.org": 1, "juergen@example.org": 1, "boss@example.com": 2, "archive@example.org": 2}
+    ) == Counter(mail["X-Original-To"] for mail in mails)
     for key, name, address, pay in rows:
         mail = one([mail for mail in mails if mail["X-Original-To"] == address])
         assert (address, name) == (mail["To"].addresses[0].addr_spec, mail["To"].addresses[0].display_name)
-        assert (1, "Büro Süd") == (len(mail["To"].addresses), mail["From"].addresses[0].display_name)
-        assert "boss@example.com" == mail["Cc"].addresses[0].addr_spec
+        assert (len(mail["To"].addresses), mail["From"].addresses[0].display_name) == (1, "Büro Süd")
+        assert mail["Cc"].addresses[0].addr_spec == "boss@example.com"
         assert "Bcc" not in mail
         assert f"Abrechnung für {name} – 工资单" == mail["Subject"]
-        assert ("trial", "high") == (mail["X-Campaign"], str(mail["Importance"]).lower())
-        assert "office@xn--bcher-kva.example" == mail["Reply-To"].addresses[0].addr_spec
+        assert (mail["X-Campaign"], str(mail["Importance"]).lower()) == ("trial", "high")
+        assert mail["Reply-To"].addresses[0].addr_spec == "office@xn--bcher-kva.example"
         html = text_of(mail, "html")
         escaped = name.replace("<", "&lt;").replace(">", "&gt;").replace('"', "&#34;")
         assert f"Liebe {escaped}, &lt;{pay}&gt;" in html.replace("&quot;", "&#34;")
@@ -175,13 +196,24 @@ def test_a_mail_with_everything_arrives_as_it_was_meant(postfix: Postfix, folder
         assert f"{name}, <{pay}>" in text_of(mail, "plain").replace("\n", " ")
         (content_id,) = re.findall(r'src="cid:([^"]+)"', html)
         image = one([part for part in mail.walk() if part["Content-ID"] == f"<{content_id}>"])  # type: ignore[list-item]
-        assert PNG == image.get_content()
-        files = {part.get_filename(): part.get_content() for part in mail.iter_attachments() if part.get_content_disposition() == "attachment"}
+        assert image.get_content() == PNG
+        files = {
+            part.get_filename(): part.get_content()
+            for part in mail.iter_attachments()
+            if part.get_content_disposition() == "attachment"
+        }
         slip = files[f"Beleg {key} 工资单.txt"]
         assert f"slip of {key}" == (slip if isinstance(slip, str) else slip.decode())
-        assert b"%PDF-1.4 terms \x00\xff" == files["AGB für alle.pdf"]
-        assert 2 == len(files)
-    assert not [mail for mail in mails if "archive@example.org" in "".join(f"{n}{v}" for n, v in mail.items() if n not in ("X-Original-To", "Delivered-To", "Received"))]
+        assert files["AGB für alle.pdf"] == b"%PDF-1.4 terms \x00\xff"
+        assert len(files) == 2
+    assert not [
+        mail
+        for mail in mails
+        if "archive@example.org"
+        in "".join(
+            f"{n}{v}" for n, v in mail.items() if n not in ("X-Original-To", "Delivered-To", "Received")
+        )
+    ]
 
 
 def test_A13_an_idn_domain_travels_as_a_label(postfix: Postfix, folder: Path) -> None:
@@ -190,9 +222,12 @@ def test_A13_an_idn_domain_travels_as_a_label(postfix: Postfix, folder: Path) ->
     postfix.serve("xn--bcher-kva.example")
     ran = send(postfix, folder, "--key-column", "id")
 
-    assert 0 == ran.code, ran.err
+    assert ran.code == 0, ran.err
     mail = one(postfix.delivered(1))
-    assert ("ann@xn--bcher-kva.example", "ann@xn--bcher-kva.example") == (mail["X-Original-To"], mail["To"].addresses[0].addr_spec)
+    assert (
+        mail["X-Original-To"],
+        mail["To"].addresses[0].addr_spec,
+    ) == ("ann@xn--bcher-kva.example", "ann@xn--bcher-kva.example")
 
 
 def test_A15_an_address_outside_ascii_goes_by_smtputf8(postfix: Postfix, folder: Path) -> None:
@@ -200,9 +235,11 @@ def test_A15_an_address_outside_ascii_goes_by_smtputf8(postfix: Postfix, folder:
     write_list(folder, ["1,Ann,用户@example.org,tok000001x"])
     ran = send(postfix, folder)
 
-    assert 0 == ran.code, ran.err
+    assert ran.code == 0, ran.err
     mail = one(postfix.delivered(1))
-    assert "用户@example.org" in mail.as_bytes().decode("utf-8", "surrogateescape") or "用户" in str(mail["To"])
+    assert "用户@example.org" in mail.as_bytes().decode("utf-8", "surrogateescape") or "用户" in str(
+        mail["To"]
+    )
 
 
 def test_P11_a_refused_recipient_fails_with_the_servers_words(postfix: Postfix, folder: Path) -> None:
@@ -212,9 +249,9 @@ def test_P11_a_refused_recipient_fails_with_the_servers_words(postfix: Postfix, 
     write_toml(folder, url(postfix))
     ran = run_here("send", "--yes", "--json", "--from", "a@example.org")
 
-    assert (1, 3, 1) == (ran.code, ran.json["sent_now"], ran.json["counts"]["failed"]), ran.err
+    assert (ran.code, ran.json["sent_now"], ran.json["counts"]["failed"]) == (1, 3, 1), ran.err
     (failed,) = [line for line in log_lines(folder) if line["state"] == "failed"]
-    assert ("4", 554) == (failed["key"], failed["code"])
+    assert (failed["key"], failed["code"]) == ("4", 554)
     assert "elsewhere.example" in failed["reply"]
     assert_each_his_own(postfix.delivered(3), range(1, 4))
 
@@ -226,11 +263,14 @@ def test_large_attachments_arrive_octet_by_octet(postfix: Postfix, folder: Path)
     write_list(folder, people(2))
     ran = send(postfix, folder, "--attach", "{{ id }}.bin")
 
-    assert 0 == ran.code, ran.err
+    assert ran.code == 0, ran.err
     for mail in postfix.delivered(2):
         number = mail["X-Original-To"][1]
         content = next(iter(mail.iter_attachments())).get_content()
-        assert hashlib.sha256(content).digest() == hashlib.sha256((folder / f"{number}.bin").read_bytes()).digest()
+        assert (
+            hashlib.sha256(content).digest()
+            == hashlib.sha256((folder / f"{number}.bin").read_bytes()).digest()
+        )
 
 
 def test_the_server_is_up_for_a_stranger_too(postfix: Postfix) -> None:
@@ -238,4 +278,4 @@ def test_the_server_is_up_for_a_stranger_too(postfix: Postfix) -> None:
     postfix.forget()
     with smtplib.SMTP("127.0.0.1", postfix.port) as client:
         client.sendmail("a@example.org", ["b@example.org"], b"Subject: hello\r\n\r\nhello\r\n")
-    assert 1 == len(postfix.delivered(1))
+    assert len(postfix.delivered(1)) == 1

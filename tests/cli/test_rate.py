@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Self
 
 import pytest
 
@@ -15,10 +17,38 @@ from support.scripted_smtp import ScriptedServer
 WINDOW = 0.95  # seconds; the law is a second at our end, and the way to the server is not always equally long
 
 
+class Witness:
+    """How long this process was kept from its work at worst: a MAIL that is seen so late makes a window look that much shorter."""
+
+    def __init__(self) -> None:
+        self._worst = 0.0
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._look, daemon=True)
+
+    @property
+    def window(self) -> float:
+        """The window in which the law can be seen from here, in seconds."""
+        return min(WINDOW, 1 - 2 * self._worst)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _look(self) -> None:
+        while not self._over.is_set():
+            began = time.monotonic()
+            time.sleep(0.002)
+            self._worst = max(self._worst, time.monotonic() - began - 0.002)
+
+
 @pytest.fixture
-def server() -> Iterator[ScriptedServer]:
-    with ScriptedServer() as server:
-        yield server
+def witness() -> Iterator[Witness]:
+    with Witness() as witness:
+        yield witness
 
 
 def campaign(folder: Path, server: ScriptedServer, count: int, sending: str = "") -> Path:
@@ -32,38 +62,47 @@ def stamps(server: ScriptedServer) -> list[float]:
 
 
 @pytest.mark.parametrize("connections", [1, 4])
-def test_fifty_a_second_are_never_more(tmp_path: Path, server: ScriptedServer, connections: int) -> None:
+def test_fifty_a_second_are_never_more(
+    tmp_path: Path, server: ScriptedServer, witness: Witness, connections: int
+) -> None:
     """A hundred rows at 50/s, through one connection or four: at most 50 within any 0.95 s at the server."""
     folder = campaign(tmp_path / "c", server, 100)
     ran = run_here("send", folder, "--yes", "--rate", "50/s", "--connections", connections)
 
-    assert (0, 100) == (ran.code, len(server.accepted)), ran.err
-    assert server.peak(WINDOW) <= 50
+    assert (ran.code, len(server.accepted)) == (0, 100), ran.err
+    assert server.peak(witness.window) <= 50
 
 
-def test_all_limits_hold_together(tmp_path: Path, server: ScriptedServer) -> None:
+def test_all_limits_hold_together(tmp_path: Path, server: ScriptedServer, witness: Witness) -> None:
     """The campaign's 20/s and the command line's 1000/s and 15/day: the slowest binds, the quota ends the day."""
     folder = campaign(tmp_path / "c", server, 30, sending='rate = ["20/s"]')
     ran = run_here("send", folder, "--yes", "--json", "--rate", "1000/s", "--rate", "15/day")
 
-    assert (75, "quota", 15) == (ran.code, ran.json["reason"], ran.json["sent_now"]), ran.err
-    assert server.peak(WINDOW) <= 20
+    assert (ran.code, ran.json["reason"], ran.json["sent_now"]) == (75, "quota", 15), ran.err
+    assert server.peak(witness.window) <= 20
 
 
-def test_O08_a_days_quota_is_the_accounts_and_outlives_the_run(tmp_path: Path, server: ScriptedServer) -> None:
+def test_O08_a_days_quota_is_the_accounts_and_outlives_the_run(
+    tmp_path: Path, server: ScriptedServer
+) -> None:
     """3/day: three go, then 75 with resume_at a day later; again none; another campaign of the account gets none either."""
     first = campaign(tmp_path / "a", server, 5, sending='rate = "3/day"')
     second = campaign(tmp_path / "b", server, 5, sending='rate = "3/day"')
     began = datetime.now(UTC)
     ran = run_here("send", first, "--yes", "--json")
 
-    assert (75, "incomplete", "quota", 3) == (ran.code, ran.json["outcome"], ran.json["reason"], ran.json["sent_now"]), ran.err
+    assert (
+        ran.code,
+        ran.json["outcome"],
+        ran.json["reason"],
+        ran.json["sent_now"],
+    ) == (75, "incomplete", "quota", 3), ran.err
     resume = datetime.fromisoformat(ran.json["resume_at"])
     assert timedelta(hours=23) < resume - began < timedelta(hours=25)
     for folder in (first, second):
         again = run_here("send", folder, "--yes", "--json")
-        assert (75, "quota", 0) == (again.code, again.json["reason"], again.json["sent_now"])
-    assert 3 == len(server.accepted)
+        assert (again.code, again.json["reason"], again.json["sent_now"]) == (75, "quota", 0)
+    assert len(server.accepted) == 3
     assert {"sent", "pending"} == set(states(first).values())
 
 
@@ -73,33 +112,37 @@ def test_a_retry_takes_a_permit_too(tmp_path: Path, server: ScriptedServer) -> N
     server.replies["RCPT TO:<p1@"] = "450 4.2.0 mailbox busy"
     ran = run_here("send", folder, "--yes", "--json", "--max-wait", "1s")
 
-    assert 75 == ran.code
-    assert 4 == len(stamps(server))
+    assert ran.code == 75
+    assert len(stamps(server)) == 4
 
 
 def test_a_limit_is_no_throttle(tmp_path: Path, server: ScriptedServer) -> None:
     """Rates are no input: another rate for the rest of a run is no difference."""
     folder = campaign(tmp_path / "c", server, 10)
-    assert 75 == run_here("send", folder, "--yes", "--limit", "5", "--rate", "100/s").code
-    assert 0 == run_here("send", folder, "--yes", "--rate", "200/s", "--connections", "2").code
+    assert run_here("send", folder, "--yes", "--limit", "5", "--rate", "100/s").code == 75
+    assert run_here("send", folder, "--yes", "--rate", "200/s", "--connections", "2").code == 0
 
 
 @pytest.mark.slow
-def test_five_a_second_over_two_hundred_rows(tmp_path: Path, server: ScriptedServer) -> None:
+def test_five_a_second_over_two_hundred_rows(
+    tmp_path: Path, server: ScriptedServer, witness: Witness
+) -> None:
     """At most 5 within any 0.95 s at the server, and the mean is 5/s within one per cent."""
     folder = campaign(tmp_path / "c", server, 200)
     with running("send", folder, "--yes", "--rate", "5/s", cwd=tmp_path) as sender:
-        assert 0 == ended(sender, 90).code
+        assert ended(sender, 90).code == 0
     seen = stamps(server)
 
     assert 200 == len(server.accepted) == len(seen)
-    assert server.peak(WINDOW) <= 5
+    assert server.peak(witness.window) <= 5
     assert (len(seen) - 1) / (seen[-1] - seen[0]) == pytest.approx(5, rel=0.01)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("rate", [5, 20])
-def test_a_run_that_is_killed_and_resumed_keeps_its_rate(tmp_path: Path, server: ScriptedServer, rate: int) -> None:
+def test_a_run_that_is_killed_and_resumed_keeps_its_rate(
+    tmp_path: Path, server: ScriptedServer, witness: Witness, rate: int
+) -> None:
     """Kill -9 five times, each time started again at once: the window knows nothing of processes."""
     folder = campaign(tmp_path / "c", server, rate * 16)
     words = ("send", folder, "--yes", "--rate", f"{rate}/s", "--connections", 3)
@@ -112,7 +155,7 @@ def test_a_run_that_is_killed_and_resumed_keeps_its_rate(tmp_path: Path, server:
     ran = run_here(*words)
 
     assert ran.code in (0, 3), ran.err
-    assert server.peak(WINDOW) <= rate
+    assert server.peak(witness.window) <= rate
     gone = {mail.recipients[0] for mail in server.accepted}
     assert len(gone) == len(server.accepted)
     assert len(gone) + sum(state == "in_doubt" for state in states(folder).values()) >= rate * 16

@@ -25,7 +25,7 @@ def campaign(tmp_path: Path) -> Path:
     """A campaign with a run in its ledger."""
     folder = write_campaign(tmp_path / "c", people(20))
     write_toml(folder, "outbox:outbox")
-    assert 0 == run_here("send", folder, "--yes").code
+    assert run_here("send", folder, "--yes").code == 0
     return folder
 
 
@@ -35,23 +35,31 @@ def imported(*words: object, cwd: Path) -> set[str]:
         [sys.executable, "-X", "importtime", "-m", "mailmerge_cli", *map(str, words)], cwd=cwd, capture_output=True, text=True,
         check=True, stdin=subprocess.DEVNULL,
     )  # fmt: skip
-    return {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
+    return {
+        line.rpartition("|")[2].strip()
+        for line in done.stderr.splitlines()
+        if line.startswith("import time:")
+    }
 
 
-@pytest.mark.parametrize("words", [("status",), ("status", "--json"), ("runs",), ("log",), ("log", "--format", "csv")])
+@pytest.mark.parametrize(
+    "words", [("status",), ("status", "--json"), ("runs",), ("log",), ("log", "--format", "csv")]
+)
 def test_a_command_on_a_ledger_imports_nothing_heavy(campaign: Path, words: tuple[str, ...]) -> None:
     """No template engine, no workbook, no keyring, no event loop, nothing that draws, where a ledger is told."""
     found = imported(*words, cwd=campaign)
 
     assert "mailmerge_cli.ledger.ledger" in found
-    assert [] == [name for name in HEAVY if any(one == name or one.startswith(name + ".") for one in found)]
+    assert [name for name in HEAVY if any(one == name or one.startswith(name + ".") for one in found)] == []
 
 
 def test_the_version_imports_nothing_at_all(campaign: Path) -> None:
     """`--version` is answered at the door."""
     found = imported("--version", cwd=campaign)
 
-    assert {"mailmerge_cli", "mailmerge_cli.__main__"} >= {name for name in found if name.startswith("mailmerge_cli")}
+    assert {"mailmerge_cli", "mailmerge_cli.__main__"} >= {
+        name for name in found if name.startswith("mailmerge_cli")
+    }
     assert not {"typer", "click", "dataclasses", *HEAVY} & found
 
 
@@ -69,16 +77,26 @@ def fastest(ways: Sequence[Sequence[str]], cwd: Path) -> list[float]:
     for _ in range(ROUNDS):
         for place, way in enumerate(ways):
             began = time.perf_counter()
-            subprocess.run(way, cwd=cwd, env=environ, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=True)
+            subprocess.run(
+                way, cwd=cwd, env=environ, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=True
+            )
             times[place] = min(times[place], time.perf_counter() - began)
     return times
 
 
 def test_start_up_stays_within_its_budget(campaign: Path) -> None:
-    """`--version` at most 30 ms more than `python -c pass`, `status` at most 150 ms more: the fastest of many, by turns."""
-    scripts = Path(sys.executable).parent / "mailmerge"
-    program = [str(scripts)] if scripts.exists() else [sys.executable, "-m", "mailmerge_cli"]
-    bare, version, status = fastest([[sys.executable, "-c", "pass"], [*program, "--version"], [*program, "status"]], campaign)
+    """`--version` at most 30 ms more than `python -c pass`, `status` at most 150 ms more; on a slow machine so many times typer.
 
-    assert version - bare <= 0.030
-    assert status - bare <= 0.150
+    Typer's own import is the yardstick of the moment: 50 ms where the figures of the contract were taken.
+    """
+    script = Path(sys.executable).parent / "mailmerge"
+    program = [str(script)] if script.exists() else [sys.executable, "-m", "mailmerge_cli"]
+    python = [sys.executable, "-c"]
+    bare, typer, version, status = fastest(
+        [[*python, "pass"], [*python, "import typer.main"], [*program, "--version"], [*program, "status"]],
+        campaign,
+    )
+    moment = max(1.0, (typer - bare) / 0.050)
+
+    assert version - bare <= 0.030 * moment
+    assert status - bare <= 0.150 * moment

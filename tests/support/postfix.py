@@ -11,6 +11,7 @@ from email import policy
 from email.message import EmailMessage
 from email.parser import BytesParser
 from pathlib import Path
+from typing import Self
 
 _MASTER = """\
 127.0.0.1:{port} inet n - n - - smtpd
@@ -77,13 +78,12 @@ class Postfix:
             probe.bind(("127.0.0.1", 0))
             self.port: int = probe.getsockname()[1]
 
-    def __enter__(self) -> Postfix:
+    def __enter__(self) -> Self:
         import grp
         import pwd
 
-        nobody = pwd.getpwnam("nobody")
-        postfix, postdrop = pwd.getpwnam("postfix"), grp.getgrnam("postdrop")
-        assert postfix and postdrop
+        nobody, postfix = pwd.getpwnam("nobody"), pwd.getpwnam("postfix")
+        grp.getgrnam("postdrop")  # KeyError: this is not Debian's Postfix
         self.home.mkdir(parents=True, exist_ok=True)
         for parent in (self.home, *self.home.parents):
             if parent.stat().st_uid == os.getuid() and parent != Path("/"):
@@ -123,10 +123,19 @@ class Postfix:
         """Refuse recipients of this domain with a 554 of its name."""
         table = self.home / "etc/refused"
         table.write_text(f"{domain} REJECT {domain} gets no mail here\n")
-        self._edit("smtpd_recipient_restrictions", f"check_recipient_access texthash:{table}", "permit_mynetworks", "reject")
+        self._edit(
+            "smtpd_recipient_restrictions",
+            f"check_recipient_access texthash:{table}",
+            "permit_mynetworks",
+            "reject",
+        )
 
     def _edit(self, name: str, *values: str) -> None:
-        subprocess.run(["postconf", "-c", str(self.home / "etc"), f"{name} = {', '.join(values)}"], check=True, timeout=60)
+        subprocess.run(
+            ["postconf", "-c", str(self.home / "etc"), f"{name} = {', '.join(values)}"],
+            check=True,
+            timeout=60,
+        )
         self._postfix("reload")
         # A reload ends the processes that have the old settings when they are idle; the next connection gets new ones.
         time.sleep(1)
@@ -135,7 +144,12 @@ class Postfix:
         return sorted((self.home / "mail/all").glob("new/*"))
 
     def _queued(self) -> int:
-        return sum(1 for name in ("incoming", "active", "deferred") for f in (self.home / "queue" / name).rglob("*") if f.is_file())
+        return sum(
+            1
+            for name in ("incoming", "active", "deferred")
+            for f in (self.home / "queue" / name).rglob("*")
+            if f.is_file()
+        )
 
     def _postfix(self, *words: str) -> None:
         command = ["postfix", "-c", str(self.home / "etc"), *words]

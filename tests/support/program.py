@@ -49,7 +49,11 @@ def command(*words: object) -> list[str]:
 
 
 def run_process(
-    *words: object, cwd: Path, environ: Mapping[str, str] | None = None, stdin: bytes = b"", timeout: float = 120
+    *words: object,
+    cwd: Path,
+    environ: Mapping[str, str] | None = None,
+    stdin: bytes = b"",
+    timeout: float = 120,
 ) -> Ran:
     """Run as a process of its own."""
     done = subprocess.run(
@@ -94,7 +98,9 @@ def log_lines(folder: Path, *words: object) -> list[dict[str, Any]]:
     return [json.loads(line) for line in ran.out.splitlines()]
 
 
-def write_campaign(folder: Path, rows: Sequence[str], *, message: str = "", toml: str = "", header: str = "") -> Path:
+def write_campaign(
+    folder: Path, rows: Sequence[str], *, message: str = "", toml: str = "", header: str = ""
+) -> Path:
     """A small campaign: people.csv, letter.txt, campaign.toml."""
     folder.mkdir(parents=True, exist_ok=True)
     write_list(folder, rows, header=header)
@@ -109,7 +115,9 @@ def write_list(folder: Path, rows: Sequence[str], *, header: str = "") -> None:
     (folder / "people.csv").write_text("\n".join([header or HEADER, *rows]) + "\n", encoding="utf-8")
 
 
-def write_toml(folder: Path, account: str, *, top: str = "", recipients: str = "", message: str = "", sending: str = "") -> None:
+def write_toml(
+    folder: Path, account: str, *, top: str = "", recipients: str = "", message: str = "", sending: str = ""
+) -> None:
     """campaign.toml for the files of `write_campaign`; the texts are further lines of its tables."""
     lines = [
         'name = "trial"', f'account = "{account}"' if account else "", top,

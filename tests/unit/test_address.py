@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from mailmerge_cli.address import (
@@ -254,3 +256,11 @@ def test_lists_of_mailboxes() -> None:
 def test_an_address_is_a_value() -> None:
     """Equal addresses are equal, and can be keys."""
     assert {parse_address("a@x.org"), Address("a", "x.org")} == {Address("a", "x.org")}
+
+
+def test_a_cell_as_long_as_a_cell_may_be_is_refused_at_once():
+    """A letter in the address column costs no minutes: looking for several addresses would take the square of its length."""
+    before = time.process_time()
+    with pytest.raises(AddressFault, match="longer than 254"):
+        parse_address("x" * 131_072)
+    assert time.process_time() - before < 2

@@ -28,9 +28,10 @@ class Exclusions:
 
 
 def read_exclusions(files: Sequence[Path]) -> Exclusions:
-    """Read lists of one address or @domain a line; `#` begins a comment, a first line that is a title is passed over.
+    """Read lists of addresses and @domains; `#` begins a comment, a first line that is a title is passed over.
 
-    A CSV is read by its first column that holds an address, so that an export of the unsubscribed can be used as it is.
+    Of a line with other fields the first address counts, so that an export of the unsubscribed can be used as it is; a line
+    of nothing but addresses names them all.
     """
     exclusions = Exclusions({}, {})
     for file in files:
@@ -50,19 +51,19 @@ def _read(file: Path, exclusions: Exclusions) -> None:
         raise FileMissing(f"The exclusion list {file} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
         raise Refused(f"The exclusion list {file} is not UTF-8; save it as “CSV UTF-8”.") from error
-    title_may_come = True
+    first = True
     for number, line in enumerate(text.splitlines(), 1):
         stripped = line.partition("#")[0].strip()
-        if stripped and not _enter(stripped, file.name, exclusions):
-            if title_may_come and "@" not in line:  # with an @ it is an address that was meant for somebody
-                title_may_come = False
-                continue
+        if not stripped:
+            continue
+        title = first and "@" not in line  # with an @ it is an address that was meant for somebody
+        first = False
+        if not _enter(stripped, file.name, exclusions) and not title:
             message = f"line {number} of {file.name} holds neither an address nor an @domain"
             raise Refused(
                 f"{message[0].upper()}{message[1:]}. Mend or remove it, so that nobody is mailed by mistake.",
                 problems=(Problem(number, None, "exclude", message),),
             )
-        title_may_come = title_may_come and not stripped
 
 
 def _enter(line: str, file: str, exclusions: Exclusions) -> bool:

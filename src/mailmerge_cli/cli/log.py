@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 import typer
 
@@ -96,7 +97,8 @@ def _lines(
     place: Place, ledger: Reading, run: Run, states: tuple[State, ...] | None, *, attempts: bool
 ) -> tuple[Sequence[str], Iterable[Sequence[Value]]]:
     sending = State.PENDING if is_held(place.lock) else State.IN_DOUBT
-    form = LogLines(run.label, sending=sending)
+    zone = ZoneInfo(run.timezone) if run.timezone else None
+    form = LogLines(run.label, zone, sending)
     if not attempts:
         return LOG_COLUMNS, map(form.cells, ledger.deliveries(run, states))
     keys = None if states is None else [one.key for one in ledger.deliveries(run, states)]

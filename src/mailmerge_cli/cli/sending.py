@@ -99,6 +99,8 @@ class Sending:
         self._log_file = log_file
         self._from_ledger = from_ledger
         self._started = datetime.now(UTC)
+        self._begun = self._sent_now = 0
+        self._given_up: list[Run] = []
         self.standing = Standing(place.campaign.name, ledger=place.ledger)
 
     def send_all(self, ledger: Ledger, now: datetime, *, label: str = "", new_run: bool = False) -> Summary:
@@ -108,9 +110,7 @@ class Sending:
         self._stand(ledger, choice)
         for other in other_unfinished(ledger, campaign, choice):
             if campaign.unfinished is Unfinished.CANCEL:
-                self._screen.note(
-                    f"Run {other.label}: {ledger.cancel(other)} mails that were left are cancelled."
-                )
+                self._given_up.append(other)
                 continue
             self._screen.note(f"Run {other.label} is finished first.")
             summary = self.send(ledger, Choice(other.label, other, other.opened))
@@ -135,16 +135,26 @@ class Sending:
             self._check_keys(ledger, run, preparation)
             due = self._due(ledger, run, preparation)
             if not due and run is not None:
+                self._give_up_others(ledger)
                 return self._nothing_due(ledger, run)
             self._tell_notes(preparation)
             if not (self._wishes.yes or self._agreed(preparation, due)):
                 return self._not_sent(run, ledger, preparation)
+            self._give_up_others(ledger)
             if run is None:
                 run = self._entered(ledger, choice, preparation)
             self._stand(ledger, replace(choice, run=run))
             if not ledger.counts(run).left:
                 return self._nothing_due(ledger, run)
             return self._sent(stack, ledger, run, preparation, due)
+
+    def _give_up_others(self, ledger: Ledger) -> None:
+        """`unfinished = "cancel"`, once nothing stands in the way of this run any more."""
+        while self._given_up:
+            other = self._given_up.pop()
+            left = ledger.cancel(other)
+            self._screen.note(f"Run {other.label}: {left} mails that were left are cancelled.")
+            self._forget_list(spool_for(self._place, other.label), ledger, other.label)
 
     def _forget_list(self, spool: Path | None, ledger: Ledger, label: str) -> None:
         """A list from standard input is kept as long as its run has rows left, and no longer: it holds cells."""
@@ -204,7 +214,12 @@ class Sending:
                 due = sum(one.state in (State.PENDING, State.DEFERRED) for one in found)
         else:
             due = preparation.plan.mails if run is None else ledger.counts(run).left
-        return due if self._wishes.limit is None else min(due, self._wishes.limit)
+        limit = self._limit()
+        return due if limit is None else min(due, limit)
+
+    def _limit(self) -> int | None:
+        """What is left of --limit: another run that was finished first took its share."""
+        return None if self._wishes.limit is None else max(0, self._wishes.limit - self._begun)
 
     def _tell_notes(self, preparation: Preparation) -> None:
         for note in preparation.inputs.notes:
@@ -271,7 +286,7 @@ class Sending:
             retry_after=sending.retry_after,
             stop_after=sending.stop_after,
             max_wait=self._wishes.max_wait,
-            limit=self._wishes.limit,
+            limit=self._limit(),
             connections=connections,
         )
         quota = None
@@ -302,6 +317,8 @@ class Sending:
 
     def _summary(self, ledger: Ledger, run: Run, preparation: Preparation, landing: Landing) -> Summary:
         ending, counts = landing.ending, ledger.counts(run)
+        self._begun += ending.begun
+        self._sent_now += ending.sent
         codes = [exit_code(counts)]
         if landing.signal:
             codes.append(ExitCode(128 + landing.signal))
@@ -316,7 +333,6 @@ class Sending:
             exit_code=worst(codes),
             why=reason if worst(codes) is not ExitCode.OK else "",
             resume_at=ending.resume_at or ledger.next_due(run),
-            sent_now=ending.sent,
         )
 
     def _plain_summary(self, run: Run, counts: Counts, preparation: Preparation | None) -> Summary:
@@ -328,6 +344,7 @@ class Sending:
             counts,
             self._started,
             datetime.now(UTC),
+            sent_now=self._sent_now,
             problems=tuple(plan.problems) if plan else (),
             problems_total=plan.problems_total if plan else 0,
             results=self._results(run),

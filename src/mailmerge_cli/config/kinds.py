@@ -14,7 +14,7 @@ from mailmerge_cli.config.nearest import did_you_mean
 from mailmerge_cli.model.campaign import Duplicates, NoAddress, OnInvalid, Unfinished
 from mailmerge_cli.model.rate import Rate, parse_duration
 
-_DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "\\t": "\t", "pipe": "|", "space": " "}
+_DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "\\t": "\t", "pipe": "|"}
 _LONGEST = timedelta(days=3650)
 
 
@@ -166,10 +166,10 @@ def read_encoding(value: object) -> str:
 
 
 def read_delimiter(value: object) -> str:
-    r"""One character, or a word for it: `tab`, `\t`, `comma`, `semicolon`, `pipe`, `space`; empty: found out."""
+    r"""One character, or a word for it: `tab`, `\t`, `comma`, `semicolon`, `pipe`; empty: found out."""
     if isinstance(value, str):
         char = _DELIMITERS.get(value.lower(), value)
-        if len(char) < 2 and char not in ("\0", "\r", "\n", '"'):
+        if len(char) < 2 and char not in ("\0", "\r", "\n", '"', " "):
             return char
     raise ValueError('one character is expected here, such as ";", or "tab"')
 

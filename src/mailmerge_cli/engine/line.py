@@ -5,6 +5,7 @@ Rule: whatever was handed out is settled, or handed back with RELEASED.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol, cast
 
 from mailmerge_cli.engine.desk import Parcel
@@ -71,9 +72,15 @@ class Line:
         """Wait for the throttle; False: the run stops, or this line does."""
         return await self._engine.permit(self.number)
 
-    def enter(self, settled: tuple[Parcel, Outcome] | None, begun: Parcel | None, written: Written) -> None:
-        """The same as `commit`, with a word when it is durable."""
-        self._engine.enter(settled, begun, written)
+    def enter(
+        self,
+        settled: tuple[Parcel, Outcome] | None,
+        begun: Parcel | None,
+        written: Written,
+        last: Callable[[], None],
+    ) -> None:
+        """The same as `commit`, with a word when it is durable; see `Scribe.add`."""
+        self._engine.enter(settled, begun, written, last)
 
     def put_back(self, parcel: Parcel) -> None:
         """It was drawn, and not begun: others may have it."""

@@ -146,7 +146,7 @@ class Post:
             return
         lines, self._lines = self._lines, {}
         for begun in self._begun.values():
-            begun.line.enter((begun.parcel, _left_by_the_dead(begun)), None, _heard)
+            begun.line.enter((begun.parcel, _left_by_the_dead(begun)), None, _heard, _done)
         for line, _ in lines.values():
             self._put_back(line)
             break
@@ -214,31 +214,34 @@ class Post:
         entry = None
         if begun:
             entry = self._begun[begun] = _Begun(line, self._stock.pop(begun))
-        line.enter(settled, entry.parcel if entry else None, self._when_written(line, ticket, entry))
+        written = self._when_written(ticket, entry)
+        line.enter(settled, entry.parcel if entry else None, written, self._acknowledge)
 
     def _off(self, delivery: int) -> Parcel:
         begun = self._begun.pop(delivery, None)
         return begun.parcel if begun is not None else self._stock.pop(delivery)
 
-    def _when_written(self, line: Line, ticket: int, entry: _Begun | None) -> Written:
+    def _when_written(self, ticket: int, entry: _Begun | None) -> Written:
         def written(fault: Exception | None) -> None:
             if fault is not None:
                 self._say(Say.FAULT, ticket, portable(fault))
                 return
             if entry is not None:
                 entry.allowed = True
-            if not self._written:
-                asyncio.get_running_loop().call_soon(self._acknowledge, line)
-            self._written.append(ticket)
+            if ticket:
+                self._written.append(ticket)
 
         return written
 
-    def _acknowledge(self, line: Line) -> None:
+    def _acknowledge(self) -> None:
+        """At once: contents wait for it. New parcels come behind what the run has to learn of the outcomes."""
+        if self._frames is None:
+            return
         tickets, self._written = self._written, []
-        self._say(Say.WRITTEN, [ticket for ticket in tickets if ticket])
-        self._restock(line)
-        if self._frames is not None:
+        if tickets:
+            self._say(Say.WRITTEN, tickets)
             self._frames.flush()
+        asyncio.get_running_loop().call_soon(self.follow)
 
     def _permit(self, number: int) -> None:
         self._do(self._ask_for_permit(self._lines[number][0]))
@@ -298,6 +301,10 @@ def _left_by_the_dead(begun: _Begun) -> Outcome:
 
 def _heard(_: Exception | None) -> None:
     """Nobody waits for this one."""
+
+
+def _done() -> None:
+    """Nobody waits for these."""
 
 
 def _end_all(lines: list[asyncio.Future[None]], error: Exception | None) -> None:

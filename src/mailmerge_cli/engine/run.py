@@ -7,7 +7,7 @@ Rule 2: a mail that was taken is settled or handed back on every way out.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -96,7 +96,7 @@ class Engine:
         self._account = account
         self._desk = Desk(tray, rules.limit)
         self.gate = Gate(clock, observer, rules.max_wait)
-        self._scribe = Scribe(self._write, self._after_write)
+        self._scribe = Scribe(self._write, self._after_write, lambda: self._open)
         self._breaker = Breaker(rules.stop_after)
         self._width = rules.connections
         self._open = 0
@@ -260,13 +260,16 @@ class Engine:
         if record is not None:
             await self._scribe.put(record)
 
-    def enter(self, settled: Settlement | None, begun: Parcel | None, written: Written) -> None:
-        """The same, with a word when it is durable."""
+    def enter(
+        self, settled: Settlement | None, begun: Parcel | None, written: Written, last: Callable[[], None]
+    ) -> None:
+        """The same, with a word when it is durable; see `Scribe.add`."""
         record = self._record(settled, begun)
         if record is None:
             written(None)
+            last()
         else:
-            self._scribe.add(record, written)
+            self._scribe.add(record, written, last)
 
     def _record(self, settled: Settlement | None, begun: Parcel | None) -> Record | None:
         """What is to be written; None where nothing is: what was taken and never begun is only handed back."""

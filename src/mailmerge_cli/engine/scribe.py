@@ -20,20 +20,30 @@ Write = Callable[[Sequence[Record]], list[Delivery]]
 Written = Callable[[Exception | None], None]
 """Told when a record is durable, or why it is not and never will be."""
 
+_TURNS = 3  # of the event loop, for which a transaction may wait for more
+
 
 class Scribe:
     """Group commit: what comes within one turn of the event loop is one transaction.
 
     Args:
         write: writes it.
-        settled: hears of it, before those who wait do.
+        settled: hears of it, before anybody who waited goes on.
+        connections: how many may have something to write now.
     """
 
-    def __init__(self, write: Write, settled: Callable[[list[Delivery], list[Record]], None]) -> None:
+    def __init__(
+        self,
+        write: Write,
+        settled: Callable[[list[Delivery], list[Record]], None],
+        connections: Callable[[], int],
+    ) -> None:
+        self._connections = connections
         self._write = write
         self._settled = settled
         self._waiting: list[Record] = []
         self._told: list[Written] = []
+        self._last: dict[Callable[[], None], None] = {}
         self._fault: Exception | None = None
 
     async def put(self, record: Record) -> None:
@@ -51,30 +61,45 @@ class Scribe:
         self.add(record, written)
         await durable
 
-    def add(self, record: Record, written: Written) -> None:
-        """Write one record soon, and say so."""
+    def add(self, record: Record, written: Written, last: Callable[[], None] | None = None) -> None:
+        """Write one record soon, and say so.
+
+        `last` is called once when all of the transaction were told, before `settled`: workers need not wait for that.
+        """
         if self._fault is not None:
             written(self._fault)
+            if last is not None:
+                last()
             return
+        if last is not None:
+            self._last[last] = None
         if not self._waiting:
-            asyncio.get_running_loop().call_soon(self._soon)
+            asyncio.get_running_loop().call_soon(self._gather, _TURNS)
         self._waiting.append(record)
         self._told.append(written)
 
-    def _soon(self) -> None:
-        asyncio.get_running_loop().call_soon(self.work)
+    def _gather(self, turns: int) -> None:
+        """Write when half of the connections wait, or after some turns of the loop: the others may be there in a moment."""
+        if turns and 2 * len(self._waiting) < self._connections():
+            asyncio.get_running_loop().call_soon(self._gather, turns - 1)
+        else:
+            self.work()
 
     def work(self) -> None:
         """Write what waits, now."""
         batch, self._waiting = self._waiting, []
         told, self._told = self._told, []
+        last, self._last = self._last, {}
+        deliveries: list[Delivery] = []
         if not batch:
             return
         try:
             deliveries = self._write(batch)
         except Exception as fault:  # noqa: BLE001  whatever it is: whoever waits must hear of it, or the run hangs
             self._fault = fault
-        else:
-            self._settled(deliveries, batch)
         for written in told:
             written(self._fault)
+        for all_told in last:
+            all_told()
+        if self._fault is None:
+            self._settled(deliveries, batch)

@@ -36,8 +36,8 @@ _SETTLE: Final = (
 # As if nothing had happened: the attempt is neither counted nor told. What an older attempt said stays.
 _RELEASE: Final = (
     f"UPDATE deliveries SET state = '{target(Event.RELEASED)}', attempts = attempts - 1,"
-    " first_attempt = CASE WHEN first_attempt < last_attempt THEN first_attempt END,"
-    " last_attempt = CASE WHEN first_attempt < last_attempt THEN last_attempt END"
+    " first_attempt = CASE WHEN first_attempt <> last_attempt THEN first_attempt END,"
+    " last_attempt = CASE WHEN first_attempt <> last_attempt THEN last_attempt END"
     f" WHERE id = ? AND state IN ({quoted(*origins(Event.RELEASED))})"
 )
 _GIVE_UP: Final = (

@@ -82,17 +82,21 @@ FROM entry e JOIN book.deliveries d ON d.run = ? AND d.key = e.key
 WHERE d.row <> e.row OR (d.state = e.state AND length(d.content_hash) = 0 AND d.reason <> e.reason)
 """
 
-# `taken` of matched rows says for now whether the address is the same: such a row takes nobody's place.
+# `taken` of matched rows says for now whether the address is the same: such a row takes nobody's place. Who got an earlier mail of a
+# row (a resend, to another address perhaps) stands among its attempts.
 _TAKEN: Final = f"""
 UPDATE change SET taken = kind IN ('{Kind.NEW}', '{Kind.BACK}', '{Kind.MENDED}', '{Kind.CHANGED}') AND plan = 'pending'
     AND state NOT IN ('sent', 'in_doubt') AND NOT (taken AND kind = '{Kind.CHANGED}');
 CREATE TEMP TABLE wanted AS SELECT DISTINCT fold(address) AS folded FROM change WHERE taken;
-CREATE TEMP TABLE mailed AS SELECT fold(d.address) AS folded FROM book.deliveries d
+CREATE TEMP TABLE mailed AS SELECT fold(d.address) AS folded, d.id FROM book.deliveries d
     WHERE d.run = {{run}} AND d.state IN ('sent', 'in_doubt', 'sending') AND EXISTS (SELECT 1 FROM wanted)
-    AND fold(d.address) IN (SELECT folded FROM wanted);
+    AND fold(d.address) IN (SELECT folded FROM wanted)
+    UNION SELECT fold(a.address), d.id FROM book.attempts a JOIN book.deliveries d ON d.id = a.delivery
+    WHERE d.run = {{run}} AND a.verdict IN ('accepted', 'unknown') AND EXISTS (SELECT 1 FROM wanted)
+    AND fold(a.address) IN (SELECT folded FROM wanted);
 CREATE INDEX temp.mailed_by ON mailed (folded);
 UPDATE change SET taken = 0 WHERE taken
-    AND NOT EXISTS (SELECT 1 FROM mailed WHERE mailed.folded = fold(change.address));
+    AND NOT EXISTS (SELECT 1 FROM mailed WHERE mailed.folded = fold(change.address) AND mailed.id IS NOT change.id);
 DROP TABLE wanted;
 DROP TABLE mailed;
 """

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from mailmerge_cli.ledger.differences import Differences
     from mailmerge_cli.ledger.reading import Reading
 
-_PLACE: Final = Path("(temporary plan)")
+# SQLite puts it there (sqlite.org/tempfiles.html §5); a person whose disk is full must know which one.
+_PLACE: Final = Path("the plan's temporary file (in TMPDIR, else /var/tmp)")
 _CACHE: Final = 32_000  # KiB of memory before it goes to the disk
 _ENTRY: Final = "row, key, address, content_hash, state, reason"
 _CHUNK: Final = 500
@@ -215,8 +216,12 @@ class Draft:
             self._connection.execute("BEGIN")
             try:
                 yield self._connection
-            finally:
-                self._connection.execute("COMMIT")  # there is no journal to roll back with
+            except BaseException:
+                # There is no journal to roll back with; a full disk has ended the transaction by itself, and that is to be told.
+                if self._connection.in_transaction:
+                    self._connection.execute("COMMIT")
+                raise
+            self._connection.execute("COMMIT")
 
 
 def _entry(row: tuple[int, str | None, str, bytes, str, str]) -> Entry:

@@ -43,7 +43,7 @@ _SENTENCES: tuple[tuple[tuple[str, ...], str, str], ...] = (
     (
         ("SQLITE_IOERR",),
         "{path}: the disk reports an error ({error})",
-        "Look after that disk; then run the same command again.",
+        "Look whether that disk is full or fails; then run the same command again.",
     ),
 )
 

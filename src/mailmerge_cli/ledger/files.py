@@ -68,18 +68,24 @@ def look_at(path: Path, *, home: Path) -> os.stat_result | None:
     return found
 
 
+def is_there(path: Path) -> bool:
+    """Whether a plain file lies at `path`; changes nothing. LedgerFault for a link, a folder, a pipe (SQLite would wait at one)."""
+    try:
+        found = path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise _fault(path, error) from error
+    _check_kind(path, found, want_folder=False)
+    return True
+
+
 def _look(path: Path, home: Path, *, want_folder: bool) -> os.stat_result | None:
     try:
         found = path.lstat()
     except FileNotFoundError:
         return None
-    if stat.S_ISLNK(found.st_mode):
-        raise LedgerFault(
-            f"{path}: this is a symbolic link, which is not followed",
-            hint="Put the real file or folder there, or name the real folder with --state-dir.",
-        )
-    if stat.S_ISDIR(found.st_mode) != want_folder or not (want_folder or stat.S_ISREG(found.st_mode)):
-        raise LedgerFault(f"{path}: this is not a {'folder' if want_folder else 'plain file'}")
+    _check_kind(path, found, want_folder=want_folder)
     _check_owner(path, found, home)
     if want_folder and sys.platform != "win32" and path.name != OWN_FOLDER and found.st_mode & 0o002:
         raise LedgerFault(
@@ -87,6 +93,16 @@ def _look(path: Path, home: Path, *, want_folder: bool) -> os.stat_result | None
             hint="Name a folder of your own with --state-dir, or take that right away: chmod o-w.",
         )
     return found
+
+
+def _check_kind(path: Path, found: os.stat_result, *, want_folder: bool) -> None:
+    if stat.S_ISLNK(found.st_mode):
+        raise LedgerFault(
+            f"{path}: this is a symbolic link, which is not followed",
+            hint="Put the real file or folder there, or name the real folder with --state-dir.",
+        )
+    if stat.S_ISDIR(found.st_mode) != want_folder or not (want_folder or stat.S_ISREG(found.st_mode)):
+        raise LedgerFault(f"{path}: this is not a {'folder' if want_folder else 'plain file'}")
 
 
 def _check_owner(path: Path, found: os.stat_result, home: Path) -> None:

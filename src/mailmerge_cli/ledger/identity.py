@@ -1,7 +1,7 @@
 """Which ledger this is: a copy of a ledger says that mails are not sent which the other one has sent since, so a copy is refused.
 
-A file that moved with its folder keeps its inode; a copy, a restored backup and a snapshot have another one. Device numbers change at a
-restart on some systems, so another device alone means nothing while the path is the same.
+A file that moved with its folder keeps its inode; a copy, a restored backup and a snapshot have another one, or the same one and another birth
+(`birth.py`). Device numbers change at a restart on some systems, so another device alone means nothing while the path is the same.
 Doubt: FAT and some network disks make inodes up anew at each mount; there `--adopt-ledger` is asked for without need.
 """
 
@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from mailmerge_cli.errors import LedgerFault
+from mailmerge_cli.ledger.birth import mark_of, same_file
 
 _SECRET_OCTETS = 32
 
@@ -26,18 +27,27 @@ def bind_new(connection: sqlite3.Connection, file: Path, home: Path) -> None:
             secrets.token_bytes(_SECRET_OCTETS),
             _text(home),
             str(found.st_dev),
-            str(found.st_ino),
+            mark_of(file),
             datetime.now(UTC).isoformat(),
         ),
     )
 
 
 def stranger(connection: sqlite3.Connection, file: Path, home: Path | None = None) -> str:
-    """Where the ledger was before, if this file is a copy of it; empty if it is the same file. `home` None: not known."""
-    was, device, inode = connection.execute("SELECT home, device, inode FROM ledger").fetchone()
+    """Where the ledger was before, if this file is a copy of it; empty if it is the same file. `home` None: not known.
+
+    Raises LedgerFault when the ledger's own line is gone.
+    """
+    bound = connection.execute("SELECT home, device, inode FROM ledger").fetchone()
+    if bound is None:
+        raise LedgerFault(
+            f"{file}: this ledger does not say whose it is; somebody has changed it",
+            hint="Keep the file and restore the right one from a backup; look at the result log to see who has mail.",
+        )
+    was, device, inode = bound
     found = file.stat()
     same_place = str(found.st_dev) == device or (home is not None and _text(home) == was)
-    if str(found.st_ino) == inode and (same_place or home is None):
+    if same_file(mark_of(file), inode) and (same_place or home is None):
         return ""
     return str(was)
 
@@ -58,7 +68,7 @@ def recognise(connection: sqlite3.Connection, file: Path, home: Path, *, adopt: 
     found = file.stat()
     connection.execute(
         "UPDATE ledger SET home = ?1, device = ?2, inode = ?3 WHERE home <> ?1 OR device <> ?2 OR inode <> ?3",
-        (_text(home), str(found.st_dev), str(found.st_ino)),
+        (_text(home), str(found.st_dev), mark_of(file)),
     )
 
 

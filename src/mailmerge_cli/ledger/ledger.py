@@ -22,7 +22,7 @@ from mailmerge_cli.errors import LedgerFault
 from mailmerge_cli.ledger import schema
 from mailmerge_cli.ledger.batch import Batch
 from mailmerge_cli.ledger.faults import told
-from mailmerge_cli.ledger.files import look_at, private_folder
+from mailmerge_cli.ledger.files import is_there, look_at, private_folder
 from mailmerge_cli.ledger.identity import bind_new, recognise, stranger
 from mailmerge_cli.ledger.message_ids import next_id
 from mailmerge_cli.ledger.reading import Reading
@@ -80,9 +80,7 @@ class Ledger(Reading):
         `sender_alive`: somebody holds the campaign's lock (`lock.is_held`); else what is being sent shows as in doubt.
         """
         with told(path):
-            if path.is_symlink():
-                raise LedgerFault(f"{path}: this is a symbolic link, which is not followed")
-            if not path.exists():
+            if not is_there(path):
                 return None
             connection = schema.connect_read_only(path)
             try:

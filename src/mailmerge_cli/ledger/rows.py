@@ -68,7 +68,7 @@ def to_counts(rows: list[tuple[str, int]], *, orphans: bool = False) -> Counts:
     return Counts(**numbers)
 
 
-SIZES: Final = (16, 500)
+SIZES: Final = (16, 64, 200, 500)
 """Statements with a list of values come in these lengths only, so that each is prepared once."""
 
 

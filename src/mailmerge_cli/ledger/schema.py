@@ -173,7 +173,8 @@ def create(path: Path, kind: int, fill: Callable[[sqlite3.Connection, Path], Non
             _build(new, kind, fill)
             _name(new, path)
         finally:
-            new.unlink(missing_ok=True)
+            for left in path.parent.glob(f"{new.name}*"):  # on a full disk SQLite leaves its journal
+                left.unlink(missing_ok=True)
         sync_folder(path.parent)
 
 
@@ -254,7 +255,9 @@ def _climb(connection: sqlite3.Connection, kind: int, version: int) -> None:
         connection.execute(f"PRAGMA user_version = {len(_STEPS[kind])}")
         connection.execute("COMMIT")
     except BaseException:
-        connection.execute("ROLLBACK")
+        # A full disk may have ended the transaction by itself.
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
         raise
 
 

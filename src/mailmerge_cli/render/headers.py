@@ -108,11 +108,12 @@ def _fields(lines: list[str], file: str, problems: list[Problem]) -> list[Field]
             fields.append(Field(last.name, f"{last.value} {line.strip()}".strip(), last.line))
             continue
         name, colon, value = line.partition(":")
-        if not colon or _NAME.fullmatch(name.rstrip()) is None:
+        name = name.rstrip(" \t")  # a no-break space is not one of them (A06)
+        if not colon or _NAME.fullmatch(name) is None:
             problems.append(_fault(f"{file}:{number}: this line has no header name and colon; {LOOK}", None))
             fields.append(Field("X-", "", number))  # so that a folded line behind it finds something
             continue
-        fields.append(Field(_checked_name(name.rstrip(), file, number, problems), value.strip(), number))
+        fields.append(Field(_checked_name(name, file, number, problems), value.strip(), number))
     return fields
 
 

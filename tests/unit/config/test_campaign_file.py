@@ -176,6 +176,15 @@ def test_a_single_text_stands_for_a_list_of_one(tmp_path: Path) -> None:
     assert campaign.sending.rates == (Rate(1, 1),)
 
 
+@pytest.mark.parametrize("written_", ["space", " ", "::", '\\"'])
+def test_what_can_part_no_list_is_no_delimiter(tmp_path: Path, written_: str) -> None:
+    """A blank stands within names, so a list is never parted by blanks; sources would refuse it later."""
+    written(tmp_path, SMALLEST.replace("[message]", f'delimiter = "{written_}"\n[message]'))
+
+    with pytest.raises(ConfigFault, match="one character is expected"):
+        load_campaign(tmp_path, NOTHING, tmp_path)
+
+
 @pytest.mark.parametrize(
     ("written_", "read"), [("tab", "\t"), ("\\\\t", "\t"), (";", ";"), ("Comma", ","), ("\\t", "\t")]
 )

@@ -22,9 +22,9 @@ def test_everybody_gets_one_mail() -> None:
 
     ending = stage.run()
 
-    assert {State.SENT: 100} == stage.ledger.states()
+    assert stage.ledger.states() == {State.SENT: 100}
     assert sorted(number for _, number in stage.transport.carried) == list(range(1, 101))
-    assert (100, 100, "") == (ending.sent, ending.begun, ending.reason)
+    assert (ending.sent, ending.begun, ending.reason) == (100, 100, "")
 
 
 def test_no_content_before_its_intent() -> None:
@@ -38,7 +38,7 @@ def test_no_content_before_its_intent() -> None:
     stage = Stage(20, script, rules=Rules(connections=3))
     stage.run()
 
-    assert [State.SENDING] * 20 == seen
+    assert seen == [State.SENDING] * 20
 
 
 def test_one_refused_row_fails_alone() -> None:
@@ -47,7 +47,7 @@ def test_one_refused_row_fails_alone() -> None:
 
     ending = stage.run()
 
-    assert {State.SENT: 9, State.FAILED: 1} == stage.ledger.states()
+    assert stage.ledger.states() == {State.SENT: 9, State.FAILED: 1}
     assert ending.error is None
 
 
@@ -57,8 +57,8 @@ def test_P12_equal_refusals_in_a_row_stop_the_run_and_burn_nobody() -> None:
 
     ending = stage.run()
 
-    assert {State.SENT: 5, State.PENDING: 45} == stage.ledger.states()
-    assert "breaker" == ending.reason
+    assert stage.ledger.states() == {State.SENT: 5, State.PENDING: 45}
+    assert ending.reason == "breaker"
     assert isinstance(ending.error, Stopped)
 
 
@@ -67,7 +67,7 @@ def test_refusals_that_differ_do_not_trip_the_breaker() -> None:
     stage = Stage(40, lambda mail: accept(mail) if mail.delivery % 8 == 0 else refuse())
 
     assert stage.run().error is None
-    assert {State.SENT: 5, State.FAILED: 35} == stage.ledger.states()
+    assert stage.ledger.states() == {State.SENT: 5, State.FAILED: 35}
 
 
 def test_P10_a_deferred_row_comes_round_again_after_a_minute() -> None:
@@ -84,7 +84,7 @@ def test_P10_a_deferred_row_comes_round_again_after_a_minute() -> None:
     stage.run()
 
     times = [time for time, number in stage.transport.carried if number == 2]
-    assert {State.SENT: 5} == stage.ledger.states()
+    assert stage.ledger.states() == {State.SENT: 5}
     assert times[1] - times[0] >= 60
 
 
@@ -99,8 +99,8 @@ def test_a_row_is_given_up_after_its_attempts() -> None:
     )
     stage.run()
 
-    assert {State.SENT: 2, State.FAILED: 1} == stage.ledger.states()
-    assert 5 == stage.ledger.deliveries[1].attempts
+    assert stage.ledger.states() == {State.SENT: 2, State.FAILED: 1}
+    assert stage.ledger.deliveries[1].attempts == 5
 
 
 def test_a_wait_that_is_too_long_stops_the_run() -> None:
@@ -112,9 +112,9 @@ def test_a_wait_that_is_too_long_stops_the_run() -> None:
     )
     ending = stage.run()
 
-    assert "deferred" == ending.reason
+    assert ending.reason == "deferred"
     assert START + timedelta(hours=1) == ending.resume_at
-    assert {State.DEFERRED: 2} == stage.ledger.states()
+    assert stage.ledger.states() == {State.DEFERRED: 2}
 
 
 def test_Q01_a_used_up_quota_stops_at_the_first_and_burns_nobody() -> None:
@@ -130,9 +130,9 @@ def test_Q01_a_used_up_quota_stops_at_the_first_and_burns_nobody() -> None:
     stage = Stage(30, script)
     ending = stage.run()
 
-    assert "quota" == ending.reason
-    assert 4 == len(stage.transport.carried)
-    assert 0 == stage.ledger.states().get(State.FAILED, 0)
+    assert ending.reason == "quota"
+    assert len(stage.transport.carried) == 4
+    assert stage.ledger.states().get(State.FAILED, 0) == 0
     assert ending.resume_at is not None
 
 
@@ -143,7 +143,7 @@ def test_Q07_a_sender_that_is_not_allowed_is_a_fault_of_the_settings() -> None:
     )
 
     assert isinstance(stage.run().error, ConfigFault)
-    assert 1 == len(stage.transport.carried)
+    assert len(stage.transport.carried) == 1
 
 
 def test_Q02_the_run_slows_down_when_the_server_asks() -> None:
@@ -161,7 +161,7 @@ def test_Q02_the_run_slows_down_when_the_server_asks() -> None:
 
     later = [time for time, number in stage.transport.carried if number > 3]
     assert min(later) - told[0] >= 60
-    assert {State.SENT: 6} == stage.ledger.states()
+    assert stage.ledger.states() == {State.SENT: 6}
 
 
 def test_Q04_fewer_connections_when_the_server_asks() -> None:
@@ -177,7 +177,7 @@ def test_Q04_fewer_connections_when_the_server_asks() -> None:
     stage = Stage(20, script, rules=Rules(connections=3))
     stage.run()
 
-    assert {State.SENT: 20} == stage.ledger.states()
+    assert stage.ledger.states() == {State.SENT: 20}
 
 
 def test_a_released_mail_is_sent_after_all() -> None:
@@ -193,7 +193,7 @@ def test_a_released_mail_is_sent_after_all() -> None:
     stage = Stage(4, script)
     stage.run()
 
-    assert {State.SENT: 4} == stage.ledger.states()
+    assert stage.ledger.states() == {State.SENT: 4}
 
 
 def test_P06_a_doubtful_mail_is_not_sent_again() -> None:
@@ -203,8 +203,8 @@ def test_P06_a_doubtful_mail_is_not_sent_again() -> None:
     )
     stage.run()
 
-    assert {State.SENT: 3, State.IN_DOUBT: 1} == stage.ledger.states()
-    assert 1 == [number for _, number in stage.transport.carried].count(2)
+    assert stage.ledger.states() == {State.SENT: 3, State.IN_DOUBT: 1}
+    assert [number for _, number in stage.transport.carried].count(2) == 1
 
 
 def test_a_poison_mail_does_not_hold_up_the_others() -> None:
@@ -218,7 +218,7 @@ def test_a_poison_mail_does_not_hold_up_the_others() -> None:
     )
     stage.run()
 
-    assert 29 == stage.ledger.states()[State.SENT]
+    assert stage.ledger.states()[State.SENT] == 29
     assert stage.ledger.deliveries[5].state in (State.FAILED, State.DEFERRED)
 
 
@@ -229,7 +229,7 @@ def test_K08_a_ledger_that_cannot_be_written_ends_the_run_before_the_next_conten
 
     ending = stage.run()
 
-    assert [] == stage.transport.carried
+    assert stage.transport.carried == []
     assert isinstance(ending.error, LedgerFault)
 
 
@@ -238,8 +238,8 @@ def test_limit_begins_no_more_than_that() -> None:
     stage = Stage(10, rules=Rules(limit=3, connections=2))
     ending = stage.run()
 
-    assert {State.SENT: 3, State.PENDING: 7} == stage.ledger.states()
-    assert "limit" == ending.reason
+    assert stage.ledger.states() == {State.SENT: 3, State.PENDING: 7}
+    assert ending.reason == "limit"
 
 
 def test_P01_a_server_that_is_gone_is_tried_some_times_and_no_row_is_touched() -> None:
@@ -259,8 +259,8 @@ def test_P01_a_server_that_is_gone_is_tried_some_times_and_no_row_is_touched() -
     stage.transport = Gone()
     ending = stage.run()
 
-    assert {State.PENDING: 5} == stage.ledger.states()
-    assert "unreachable" == ending.reason
+    assert stage.ledger.states() == {State.PENDING: 5}
+    assert ending.reason == "unreachable"
     assert 1 < stage.transport.tries <= 6
 
 
@@ -279,6 +279,6 @@ def test_K04_the_first_signal_lets_what_is_in_flight_finish() -> None:
     stage.transport.carry = slow
     ending = stage.run(lambda engine: engine.interrupt())
 
-    assert "interrupted" == ending.reason
-    assert 0 == stage.ledger.states().get(State.SENDING, 0)
+    assert ending.reason == "interrupted"
+    assert stage.ledger.states().get(State.SENDING, 0) == 0
     assert stage.ledger.states()[State.PENDING] > 0

@@ -59,7 +59,7 @@ def test_several_connections_share_one_throttle() -> None:
     stage.run()
 
     times = stage.transport.taken
-    assert {State.SENT: 40} == stage.ledger.states()
+    assert stage.ledger.states() == {State.SENT: 40}
     assert most_within(times, 1.0) <= 4
 
 
@@ -96,8 +96,8 @@ def test_O08_a_quota_of_the_day_stops_the_run_with_the_time_to_come_back() -> No
     stage.quota = DayQuota(7, stage.clock)
     ending = stage.run()
 
-    assert {State.SENT: 7, State.PENDING: 13} == stage.ledger.states()
-    assert "quota" == ending.reason
+    assert stage.ledger.states() == {State.SENT: 7, State.PENDING: 13}
+    assert ending.reason == "quota"
     assert ending.resume_at is not None
 
 
@@ -107,7 +107,7 @@ def test_a_quota_is_waited_for_when_that_is_wished() -> None:
     stage.quota = DayQuota(7, stage.clock)
     stage.run()
 
-    assert {State.SENT: 20} == stage.ledger.states()
+    assert stage.ledger.states() == {State.SENT: 20}
     assert stage.clock.time >= 86_400
 
 

@@ -272,6 +272,24 @@ def test_any_row_that_becomes_due_for_a_taken_address_is_found(
     assert compare(book, run, *but(entry(key, 30, "b", address=address))).taken.count == 1
 
 
+def test_an_address_that_a_resend_has_left_is_taken(book: Book) -> None:
+    """Who has a mail of this run keeps it when `resend --to` sends that key's second one elsewhere."""
+    run = book.enter(entry("one", address="old@example.org"))
+    book.send(run, "one")
+    book.ledger.resend(run, ["one"], "new@example.org")
+    amend(book, run, CHANGES)
+    assert compare(book, run, entry("two", address="Old@example.org")).taken.count == 1
+
+
+def test_a_row_does_not_take_its_own_address(book: Book) -> None:
+    """Whoever is owed a second mail on purpose, was left out and comes back, is no twin of itself."""
+    run = book.enter(entry("one"), entry("two"))
+    book.send(run, "one")
+    book.ledger.resend(run, ["one"])
+    amend(book, run, CHANGES, entry("two"))
+    assert compare(book, run, entry("one"), entry("two")).taken.count == 0
+
+
 def test_twins_that_were_accepted_are_not_taken(book: Book) -> None:
     """duplicates = "send" put them in the plan; a new content for one of them is no new twin."""
     run = book.enter(entry("A", 2, address="li@example.org"), entry("B", 3, address="li@example.org"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from mailmerge_cli.errors import LedgerFault
 from mailmerge_cli.ledger.draft import Draft, Twin
 from mailmerge_cli.model.delivery import Entry, State
 from support.ledgers import Book, draft_of, entry
@@ -19,6 +20,13 @@ def test_entries_come_back_as_they_were_added() -> None:
         draft.add(entries[700:])
         assert list(draft.entries()) == entries
         assert (draft.count(), draft.count(State.PENDING), draft.count(INVALID)) == (1300, 1300, 0)
+
+
+def test_K08_a_full_disk_is_told_with_the_folder() -> None:
+    """The plan's own file lies where temporary files do; the sentence says so, and nothing masks it."""
+    with Draft() as draft, pytest.raises(LedgerFault, match=r"temporary file .*TMPDIR.*: the disk is full"):
+        draft._connection.execute("PRAGMA max_page_count = 20")
+        draft.add([entry(f"K{number}", number) for number in range(5000)])
 
 
 def test_first_and_last_are_those_that_get_mail() -> None:

@@ -8,7 +8,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -20,6 +20,7 @@ from mailmerge_cli.ledger.quota import QuotaBook
 from mailmerge_cli.model.delivery import Counts
 from support.ledgers import Book, draft_of, entry
 
+Make = Callable[[Path], None]
 posix = pytest.mark.skipif(sys.platform == "win32", reason="modes and owners are POSIX")
 
 
@@ -208,6 +209,40 @@ def test_K10_a_journal_without_its_ledger_is_refused(book: Book, home: Path) -> 
     with pytest.raises(LedgerFault, match="is gone, but its journal"):
         Ledger.open(book.path, home=home)
     assert not book.path.exists()
+
+
+@posix
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir] if sys.platform != "win32" else [])
+def test_K10_a_pipe_or_folder_in_its_place_is_refused_by_those_who_only_look(home: Path, make: Make) -> None:
+    """`status` neither waits at a pipe for ever nor blames the disk."""
+    path = home / ".mailmerge" / "ledger.sqlite3"
+    path.parent.mkdir()
+    make(path)
+    with pytest.raises(LedgerFault, match="not a plain file"):
+        Ledger.read(path)
+
+
+def test_K10_a_ledger_without_its_own_line_is_told(book: Book) -> None:
+    """Whose ledger it is cannot be known any more, so it is neither read nor written."""
+    book.ledger._connection.execute("DELETE FROM ledger")
+    book.ledger.close()
+    for opened in (lambda: Ledger.open(book.path, home=book.home), lambda: Ledger.read(book.path)):
+        with pytest.raises(LedgerFault, match="does not say whose"):
+            opened()
+
+
+def test_K08_a_creation_that_failed_leaves_nothing(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a full disk SQLite leaves the journal of the unfinished file; it goes with the file."""
+
+    def full(new: Path, *_: object) -> None:
+        for end in ("-wal", "-shm"):
+            new.with_name(new.name + end).write_bytes(b"half")
+        raise sqlite3.OperationalError("disk I/O error")
+
+    monkeypatch.setattr(schema, "_build", full)
+    with pytest.raises(LedgerFault):
+        Ledger.open(home / ".mailmerge" / "ledger.sqlite3", home=home)
+    assert [path.name for path in (home / ".mailmerge").iterdir()] == [".gitignore"]
 
 
 @posix

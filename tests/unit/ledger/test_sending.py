@@ -111,6 +111,15 @@ def test_a_release_keeps_what_an_earlier_attempt_said(book: Book) -> None:
     assert [(one.number, one.verdict) for one in book.ledger.attempts(run)] == [(1, "deferred")]
 
 
+def test_O05_a_release_keeps_the_first_attempt_when_the_clock_went_back(book: Book) -> None:
+    """An attempt that was made stays told, though the next one seems to be older."""
+    run = book.enter(entry("A"))
+    first = book.send(run, "A", DEFERRED)
+    book.now -= timedelta(hours=1)
+
+    assert book.send(run, "A", RELEASED).first_attempt == first.first_attempt
+
+
 def test_law_5_a_transport_fault_does_not_count(book: Book) -> None:
     """A deferral by account or server is an attempt that is told, but not counted against the row's limit."""
     run = book.enter(entry("A"))

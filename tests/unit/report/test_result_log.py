@@ -229,6 +229,22 @@ def test_a_workbook_of_somebody_s_own_is_never_overwritten(tmp_path: Path) -> No
         log(path).open()
 
 
+def test_a_damaged_workbook_is_told_and_left_alone(tmp_path: Path) -> None:
+    """Whatever openpyxl makes of it, it is no log that may be overwritten."""
+    from zipfile import ZipFile
+
+    path = tmp_path / "r.xlsx"
+    write_log_file(path, LOG_COLUMNS, [])
+    with ZipFile(path) as book:
+        parts = {name: book.read(name) for name in book.namelist()}
+    with ZipFile(path, "w") as book:
+        for name, content in parts.items():
+            book.writestr(name, content[: len(content) // 2] if name == "xl/workbook.xml" else content)
+
+    with pytest.raises(LedgerFault, match="is not a result log"):
+        log(path).open()
+
+
 @pytest.mark.parametrize("columns", [LOG_COLUMNS, ATTEMPT_COLUMNS, (*LOG_COLUMNS, "later")])
 @pytest.mark.parametrize("name", ["r.csv", "r.xlsx", "r.jsonl"])
 def test_a_log_of_ours_may_be_replaced(tmp_path: Path, name: str, columns: tuple[str, ...]) -> None:

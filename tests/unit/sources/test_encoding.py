@@ -179,3 +179,11 @@ def test_F02_replacement_character(tmp_path):
     with open_source(written(tmp_path, "a,b\n1,M\ufffdller\n".encode())) as source:
         (row,) = source.rows()
     assert "U+FFFD" in row.problems[0].message
+
+
+@pytest.mark.parametrize("said", ["utf-16", "utf-32"])
+def test_F02_an_encoding_that_was_said_and_is_not_so(tmp_path, said):
+    """A codec that complains in its own way is told like any other."""
+    with pytest.raises(Refused) as caught:
+        open_source(written(tmp_path, GERMAN.encode()), encoding=said)
+    assert "list.csv" in str(caught.value)

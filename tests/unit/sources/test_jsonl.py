@@ -107,3 +107,17 @@ def test_F02_other_encodings(tmp_path):
 def test_F09_endless_line(tmp_path):
     """A line without end is refused."""
     assert "longer" in str(refusal(tmp_path, '{"a": "' + "x" * (9 << 20) + '"}'))
+
+
+def test_F08_a_key_that_cannot_be_told_is_written_out(tmp_path):
+    """Half a surrogate pair in a key spoils its row, not the program: the ledger and the screen can hold the problem."""
+    with opened(tmp_path, '{"email": "a@example.com"}\n{"email": "b@example.com", "\\ud800x": 1}') as source:
+        (problem,) = list(source.rows())[1].problems
+    assert problem.column == "\ufffdx"
+
+
+def test_a_number_beyond_all_numbers_is_a_problem(tmp_path):
+    """`1e999` is JSON, but prints as nothing that anybody meant."""
+    with opened(tmp_path, '{"email": "a@example.com", "net": 1e999}') as source:
+        (row,) = source.rows()
+    assert [problem.column for problem in row.problems] == ["net"]

@@ -216,18 +216,20 @@ def test_F11_formula_without_value(tmp_path):
 
 
 def test_F11_formula_that_nobody_calculated(tmp_path):
-    """xlsxwriter stores 0 for every formula and asks Excel to calculate: that 0 is no salary."""
+    """xlsxwriter stores 0 for every formula and asks Excel to calculate: that 0 is no salary, and no day of 1900."""
     path = tmp_path / "book.xlsx"
     with xlsxwriter.Workbook(str(path)) as book:
         sheet = book.add_worksheet()
-        sheet.write_row(0, 0, ["email", "net", "sum", "zero"])
+        sheet.write_row(0, 0, ["email", "net", "sum", "zero", "paid"])
         sheet.write_row(1, 0, ["a@example.com", 5])
         sheet.write_formula(1, 2, "=B2*2")
         sheet.write_number(1, 3, 0)
+        sheet.write_formula(1, 4, "=TODAY()", book.add_format({"num_format": "yyyy-mm-dd"}))
     with open_source(path) as source:
         (row,) = source.rows()
     assert isinstance(row.cells[2], FaultCell)
     assert row.cells[3] == 0
+    assert isinstance(row.cells[4], FaultCell)
 
 
 @pytest.mark.parametrize("error", ["#N/A", "#REF!", "#DIV/0!", "#NAME?"])

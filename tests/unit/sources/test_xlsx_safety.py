@@ -257,3 +257,35 @@ def test_F23_numbers_that_are_none(tmp_path, number):
     styles = f'<styleSheet><cellXfs><xf numFmtId="{number}"/></cellXfs></styleSheet>'
     with open_source(write_package(tmp_path / "book.xlsx", sheet, {"xl/styles.xml": styles})) as source:
         assert [column.title for column in source.columns] == ["a"]
+
+
+@pytest.mark.parametrize("encoding", ["gb18030", "hex", "idna"])
+def test_F23_parts_in_an_odd_encoding_are_refused(tmp_path, encoding):
+    """What the XML parser does not know is told as damage, not as a bug."""
+    sheet = SHEET.replace('<?xml version="1.0"?>', f'<?xml version="1.0" encoding="{encoding}"?>')
+    assert "encoding" in refusal(write_package(tmp_path / "odd.xlsx", sheet))
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_F23_parts_packed_in_an_odd_way_are_refused(tmp_path, method):
+    """Office packs by deflate alone; other ways are not unpacked, however damaged they are."""
+    path = write_package(tmp_path / "odd.xlsx", SHEET)
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w", method) as archive:
+        for name, content in parts.items():
+            archive.writestr(name, content)
+    assert "packed in a way" in refusal(path)
+
+
+def test_F16_an_indented_sheet_of_empty_rows_takes_no_longer_than_any(tmp_path):
+    """Blanks between rows without a value are let go of; kept, each row would copy all that came before."""
+    rows = text_rows([("email",), ("a@example.com",)])
+    rows += "".join(
+        f'\n      <row r="{number}">\n        <c s="0"/>\n      </row>' for number in range(3, 100_000)
+    )
+    path = write_package(tmp_path / "indented.xlsx", sheet_xml(rows))
+    before = time.process_time()
+    with open_source(path) as source:
+        assert len(list(source.rows())) == 1
+    assert time.process_time() - before < 4

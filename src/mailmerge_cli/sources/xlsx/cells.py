@@ -91,11 +91,11 @@ class CellMaker:
 
     def _number(self, text: str, style: str, formula: bool, where: Where) -> Cell:
         code, dated = self._formats.get(style, self._default)
+        if formula and self._uncalculated and text == "0":
+            return _missing(where)
         if dated:
             return self._moment(float(text), code)
         if text.isdecimal() and len(text) < 16:
-            if formula and self._uncalculated and text == "0":
-                return _missing(where)
             cell = WholeCell(int(text), code, self._epoch1904)
             if len(text) > _SHOWN and code == "General" and not self.wide_number:
                 self.wide_number = (reference(*where), str(cell))

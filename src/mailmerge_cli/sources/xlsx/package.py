@@ -24,7 +24,7 @@ _MOST_PARTS = 20_000
 # Sheets of empty formatted rows come to 1 : 60; a bomb to 1 : 1000.
 _RATIO = 200
 _SMALL = 4 << 20
-_PACKED = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}  # ECMA-376 part 2, §7.3.3 allows no other way
+_PACKED = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}  # office programs write no other (ECMA-376 part 2)
 
 Attributes = dict[str, str]
 
