@@ -262,9 +262,6 @@ def test_a_bug_tells_no_cell(home: Path, server: ScriptedServer, monkeypatch: py
     assert_private(home)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="ledger/files.py makes the folders above a ledger with the umask's modes"
-)
 def test_a_state_folder_of_ours_is_ours_alone(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without MAILMERGE_HOME, umask 0: the folders named after us, and all below them, are 0700."""
     person = home / "person"

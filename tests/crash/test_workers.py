@@ -240,7 +240,8 @@ def test_K04_the_first_ctrl_c_finishes_what_is_in_flight(tmp_path: Path) -> None
     assert not any(map(alive, workers))
 
 
-def test_K04_the_second_ctrl_c_leaves_at_once(tmp_path: Path) -> None:
+@pytest.mark.parametrize("signals", [2, 4])
+def test_K04_the_second_ctrl_c_leaves_at_once(tmp_path: Path, signals: int) -> None:
     """What had no answer is in doubt, one a connection; exit 130 without waiting for the server."""
     with ScriptedServer({"END": {n: Hang() for n in range(41, 3000)}}) as server:
         folder = campaign(tmp_path / "c", server, 3000, connections=4, workers=2)
@@ -250,7 +251,9 @@ def test_K04_the_second_ctrl_c_leaves_at_once(tmp_path: Path) -> None:
             os.killpg(process.pid, signal.SIGINT)
             time.sleep(0.2)
             start = time.monotonic()
-            os.killpg(process.pid, signal.SIGINT)
+            for _ in range(1, signals):
+                os.killpg(process.pid, signal.SIGINT)
+                time.sleep(0.001)
             code, err = said(process)
             took = time.monotonic() - start
     found = Counter(states(folder).values())

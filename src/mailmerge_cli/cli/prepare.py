@@ -111,6 +111,8 @@ def open_inputs(
         no_address=settings.no_address,
     )
     notes = [*source.notes, *roles.reasons, *template.warnings]
+    if not template.has_subject:
+        notes.append(f"{template.file} has no Subject; the mails go without one.")
     if template.sender[1].spec == PLACEHOLDER:
         notes.append(f"From is still {PLACEHOLDER}: write your own address at the top of {template.file}.")
     return Inputs(campaign, choice, names, source, roles, template, judge, tuple(notes))

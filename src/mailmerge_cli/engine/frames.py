@@ -103,6 +103,12 @@ class Frames(asyncio.Protocol):
         if self._transport is not None:
             self._transport.close()
 
+    def drop(self) -> None:
+        """Hang up at once, and hear nothing more, not even of the end."""
+        self._ended = True
+        if self._transport is not None:
+            self._transport.abort()
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Asyncio's word."""
         assert isinstance(transport, asyncio.Transport)
@@ -112,7 +118,7 @@ class Frames(asyncio.Protocol):
         """Asyncio's word."""
         buffer = self._buffer
         buffer += data
-        while len(buffer) >= _HEAD:
+        while len(buffer) >= _HEAD and not self._ended:
             end = _HEAD + int.from_bytes(buffer[:_HEAD], "little")
             if len(buffer) < end:
                 return

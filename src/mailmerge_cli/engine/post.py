@@ -161,13 +161,23 @@ class Post:
             await asyncio.shield(ended)
         except asyncio.CancelledError:
             self._say(Say.CANCEL, number)
-            await asyncio.wait([ended], timeout=_PATIENCE)
-            if not ended.done() and self._process is not None:
-                self._process.kill()
+            try:
                 await asyncio.wait([ended], timeout=_PATIENCE)
-            if ended.done():
-                ended.exception()  # heard: the cancellation is what counts
+            finally:
+                if not ended.done():
+                    self._give_up()
+                else:
+                    ended.exception()  # heard: the cancellation is what counts
             raise
+
+    def _give_up(self) -> None:
+        """The worker does not do what it was told, or nobody wants to wait for it: it ends by force."""
+        frames, self._frames = self._frames, None
+        if frames is None or self._process is None:
+            return
+        self._process.kill()
+        frames.drop()
+        self._on_lost()
 
     def _say(self, *word: Any) -> None:
         if self._frames is not None:

@@ -13,7 +13,9 @@ import sys
 from pathlib import Path
 
 _HERE, _NO_LINKS, _BIRTH = -100, 0x100, 0x800  # AT_FDCWD, AT_SYMLINK_NOFOLLOW, STATX_BTIME
-_SIZE = 256  # of struct statx; its stx_mask is the first field, its stx_btime stands at 80: seconds, nanoseconds
+_SIZE = (
+    256  # of struct statx; its stx_mask is the first field, its stx_btime stands at 80: seconds, nanoseconds
+)
 
 
 def mark_of(file: Path) -> str:

@@ -39,7 +39,15 @@ def private_folder(path: Path, *, home: Path) -> None:
 
 
 def _make(folder: Path) -> bool:
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    """Makes the folder and those above it that are missing, all of them private whatever the umask is."""
+    for above in reversed(folder.parents):
+        _made(above)
+    return _made(folder)
+
+
+def _made(folder: Path) -> bool:
+    if folder.is_dir():
+        return False
     try:
         folder.mkdir(mode=0o700)
     except FileExistsError:

@@ -14,7 +14,7 @@ from mailmerge_cli.errors import ConfigFault, Unreachable
 from mailmerge_cli.model.account import Account, Auth, Credentials, Security
 from mailmerge_cli.model.mail import Mail
 from mailmerge_cli.transports.smtp.commands import CRLF, QUIT, line
-from mailmerge_cli.transports.smtp.dial import Dialler
+from mailmerge_cli.transports.smtp.dial import PATIENCE, Dialler
 from mailmerge_cli.transports.smtp.login import Login, LoginGate
 from mailmerge_cli.transports.smtp.offers import Offers
 from mailmerge_cli.transports.smtp.replies import asked_wait
@@ -28,6 +28,7 @@ EHLO_NAME = "[127.0.0.1]"
 the sender's domain is what some servers take for a forgery. A literal is valid (RFC 5321 §4.1.4), and what mail programs say."""
 
 _QUIT_TIMEOUT = 10.0
+_SHORTEST = 3.0  # seconds that a server has for its greeting, however long it took to reach it
 
 
 class Session:
@@ -99,8 +100,9 @@ class Opening:
             raise ConfigFault(f"The account {account.name} has no host or no port.")
         if account.security is not Security.NONE and self._context is None:
             self._context = verifying_context(account.ca_file)
-        sock = await self._dialler.dial()
         loop = asyncio.get_running_loop()
+        end = loop.time() + PATIENCE
+        sock = await self._dialler.dial()
         try:
             _, wire = await loop.create_connection(
                 lambda: Wire(sock, account.timeout, self._trace), sock=sock
@@ -110,7 +112,7 @@ class Opening:
             raise
         session = Session(account, wire, self._trace)
         try:
-            await self._introduce(session)
+            await self._introduce(session, end)
         except Broken as broken:
             await wire.close()
             raise self._silent(broken) from broken
@@ -121,11 +123,12 @@ class Opening:
             raise
         return session
 
-    async def _introduce(self, session: Session) -> None:
+    async def _introduce(self, session: Session, end: float) -> None:
+        """TLS, banner, EHLO, login. A server that says nothing at all is as good as unreachable, and known as soon."""
         security = self._account.security
         if security is Security.TLS:
-            await self._secure(session)
-        await self._banner(session)
+            await self._secure(session, self._left(end))
+        await self._banner(session, self._left(end))
         await self._hello(session)
         if security is Security.STARTTLS:
             await self._starttls(session)
@@ -136,8 +139,11 @@ class Opening:
                 await login.run(session.offers, secured=security is not Security.NONE)
             await self._hello(session)
 
-    async def _banner(self, session: Session) -> None:
-        reply = await session.wire.reply()
+    def _left(self, end: float) -> float:
+        return min(self._account.timeout, max(end - asyncio.get_running_loop().time(), _SHORTEST))
+
+    async def _banner(self, session: Session, timeout: float) -> None:
+        reply = await session.wire.reply(timeout)
         if reply.kind != 2:
             raise self._turned_away(reply)
 
@@ -182,14 +188,14 @@ class Opening:
                 hint="Someone between here and the server may be tampering; try another network.",
             )
         session.offers = Offers()
-        await self._secure(session)
+        await self._secure(session, self._account.timeout)
         talk.secured()
 
-    async def _secure(self, session: Session) -> None:
+    async def _secure(self, session: Session, timeout: float) -> None:
         account = self._account
         assert self._context is not None
         try:
-            await session.wire.secure(TlsLayer(self._context, account.host), account.timeout)
+            await session.wire.secure(TlsLayer(self._context, account.host), timeout)
         except ssl.SSLError as error:
             raise tls_fault(error, account.server, account.host) from error
         if self._trace:
