@@ -61,7 +61,7 @@ def measure(
     with tempfile.TemporaryFile() as errors:
         start = time.perf_counter()
         process = subprocess.Popen(
-            list(argv), cwd=cwd, env={**os.environ, **(env or {})}, start_new_session=True,
+            list(argv), cwd=cwd, env=environment(env or {}), start_new_session=True,
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors,
         )  # fmt: skip
         memory = _Memory(process.pid)
@@ -79,6 +79,11 @@ def measure(
             said = errors.read()[-2000:].decode(errors="replace")
             sys.exit(f"{' '.join(argv)} ended with {process.returncode}:\n{said}")
     return Measured(seconds, usage.ru_utime + usage.ru_stime, memory.peak)
+
+
+def environment(more: Mapping[str, str]) -> dict[str, str]:
+    """This process's, with more; compiled Python modules are kept, as they are for people."""
+    return {name: word for name, word in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"} | dict(more)
 
 
 def tree(session: int) -> list[int]:

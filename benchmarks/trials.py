@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 import subprocess
 import sys
 import time
@@ -14,7 +13,7 @@ from pathlib import Path
 import contenders
 import servers
 from contenders import Contender, Place
-from meter import Spread, kill, measure, number
+from meter import Spread, environment, kill, measure, number
 
 _WINDOW = 0.95  # seconds at the server; a second at our end, and the way is not always equally long
 
@@ -152,7 +151,7 @@ def _still(process: subprocess.Popen[bytes]) -> None:
 def _running(racer: Contender, place: Place) -> Iterator[subprocess.Popen[bytes]]:
     """A run that is killed -9 with all its processes on the way out."""
     process = subprocess.Popen(
-        racer.argv(place), env={**os.environ, **racer.environment(place)}, start_new_session=True,
+        racer.argv(place), env=environment(racer.environment(place)), start_new_session=True,
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     try:

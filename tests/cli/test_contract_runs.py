@@ -59,6 +59,30 @@ def test_quitting_sends_nothing_and_enters_nothing(campaign: Path, server: Scrip
     assert run_here("status").code == 65
 
 
+def test_the_question_is_about_those_who_get_a_mail_now(campaign: Path, server: ScriptedServer) -> None:
+    """After some have theirs: first, last, preview and test are of the rows that this send is for."""
+    assert run_here("send", "--yes", "--limit", "2").code == 75
+    answers = [("q to quit:", "p\n"), ("your token is tok000003x", "t\n"), ("a test went to", "3\n")]
+    code, shown = on_terminal("send", "--plain", answers=answers)
+
+    assert (code, len(server.accepted)) == (0, 6), shown
+    assert "first Person 3, last Person 5" in shown
+    assert "2 have theirs already" in shown
+    assert b"tok000003x" in server.accepted[2].content
+
+
+def test_quitting_takes_back_what_was_accepted(campaign: Path, server: ScriptedServer) -> None:
+    """`--accept-changes` and then q: the ledger is as it was, and the old list goes on as if nothing had been asked."""
+    before = (campaign / "people.csv").read_text()
+    assert run_here("send", "--yes", "--limit", "2").code == 75
+    (campaign / "people.csv").write_text("\n".join(before.splitlines()[:4]) + "\n")
+    code, shown = on_terminal("send", "--accept-changes", answers=[("q to quit:", "q\n")])
+
+    assert (code, len(server.accepted)) == (130, 2), shown
+    (campaign / "people.csv").write_text(before)
+    assert (run_here("send", "--yes").code, len(server.accepted)) == (0, 5)
+
+
 def test_a_preview_and_a_test_before_the_send(campaign: Path, server: ScriptedServer) -> None:
     """p shows the first mail, t sends it to oneself, and then the count sends all."""
     answers = [("q to quit:", "p\n"), ("your token is tok000001x", "t\n"), ("a test went to", "5\n")]

@@ -190,9 +190,6 @@ def test_78_wrong_settings(campaign: Path, server: ScriptedServer) -> None:
     assert (server.lines, (campaign / ".mailmerge").exists()) == ([], False)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="an outcome that blames the account leaves its row deferred, and counts the attempt"
-)
 def test_78_a_sender_that_the_server_will_not_have(campaign: Path, server: ScriptedServer) -> None:
     """The login may not send as this sender: 78, all rows stay pending, and however often that happens no attempt is used up."""
     server.replies["MAIL"] = "553 5.7.1 Sender address rejected: not owned by user"

@@ -112,6 +112,23 @@ def test_an_own_list_is_read_and_its_columns_are_guessed(here: Path, kind: str, 
     assert before == path.read_bytes()
 
 
+def test_an_empty_net_pay_is_told_after_init(here: Path) -> None:
+    """A payslip's own list: what was full at `init` is required; an empty 实发工资 later is 65 with row and column."""
+    rows = [["工号", "姓名", "邮箱", "实发工资"]]
+    rows += [[f"{n:05d}", f"王{n}", f"p{n}@example.org", f"{1000 + n}.50"] for n in range(1, 5)]
+    path = here / "工资表.xlsx"
+    write_workbook(path, rows)
+    assert run_here("init", "c", "-r", path).code == 0
+    assert run_here("check", "c").code == 0
+    rows[3][3] = ""
+    write_workbook(path, rows)
+    checked = run_here("check", "c")
+
+    assert checked.code == 65
+    assert "实发工资" in checked.err
+    assert "4" in checked.err
+
+
 def test_an_own_list_that_is_not_there_is_66(here: Path) -> None:
     """Nothing is written either."""
     assert (run_here("init", "c", "-r", "no.xlsx").code, (here / "c").exists()) == (66, False)

@@ -20,23 +20,29 @@ INJECTIONS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("cell", "id_"),
-    [
-        ("a@example.org; evil@example.com", "A01"), ('"a@example.org, evil@example.com"', "A01"), ("a@example.org evil@example.com", "A01"),
-        ("friends: a@example.org; evil@example.com;", "A02"), ("undisclosed-recipients:;", "A02"),
-        ('"a@example.org>\r\nRCPT TO:<evil@example.com"', "A08"), ('"""a b""@example.org"', "A09"), ("a@", "A10"), ("root", "A10"),
-        ("a@[127.0.0.1]", "A10"), ("x" * 65 + "@example.org", "A10"), ("evil@example.com(<a@example.org>)", "A11"),
-        ("=?utf-8?q?evil=40example.com?= <a@example.org>", "A11"), ("<a@example.org>", "A11"), ("a\u200b@example.org", "A12"),
-        ("a@example.org\ufeff", "A12"), ("a\u00a0@example.org", "A12"),
-    ],
-)  # fmt: skip
-def test_A01_A02_A08_A09_A10_A11_A12_a_cell_that_is_not_one_address(trial: Trial, cell: str, id_: str) -> None:
-    """Refused by default; if the others go, this row is invalid and nothing of it is on the wire."""
-    trial.write(["1,Ann,p1@example.org,tok1", f"2,Bob,{cell},tok2"])
-    trial.is_bad_row((3, "email"), key="2")
+NO_ADDRESSES = [
+    "a@example.org; evil@example.com", '"a@example.org, evil@example.com"', "a@example.org evil@example.com",  # A01
+    "friends: a@example.org; evil@example.com;", "undisclosed-recipients:;",  # A02
+    '"a@example.org>\r\nRCPT TO:<evil@example.com"',  # A08
+    '"""a b""@example.org"',  # A09
+    "a@", "@example.org", "root", "a..b@example.org", "a@-x.org", "a@[127.0.0.1]", "x" * 65 + "@example.org",  # A10
+    "evil@example.com(<a@example.org>)", "=?utf-8?q?evil=40example.com?= <a@example.org>", "<a@example.org>", "mailto:a@example.org",  # A11
+    "a\u200b@example.org", "a@example.org\ufeff", "a\u00a0@example.org",  # A12
+]  # fmt: skip
 
-    assert once(1) == trial.got(), id_
+
+def test_A01_A02_A08_A09_A10_A11_A12_a_cell_that_is_not_one_address(trial: Trial) -> None:
+    """Each is told with its row and column and refused by default; if the others go, they are invalid and nothing of them is on the wire."""
+    trial.write(
+        ["1,Ann,p1@example.org,tok1", *(f"{n},Bob,{cell},tok2" for n, cell in enumerate(NO_ADDRESSES, 2))]
+    )
+    strict = trial.send()
+    trial.refused(strict)
+    assert ["email"] * len(NO_ADDRESSES) == [one["column"] for one in strict.json["problems"]]
+    lenient = trial.send_others()
+
+    assert (1, once(1)) == (lenient.code, trial.got()), lenient.err
+    assert ["sent", *["invalid"] * len(NO_ADDRESSES)] == list(trial.states().values())
     assert not trial.server.saw(b"evil@")
 
 
@@ -48,7 +54,10 @@ def test_A12_blanks_around_an_address_are_trimmed_everywhere(trial: Trial) -> No
     assert "duplicate" == trial.send("--new-run").json["problems"][0]["kind"]
 
 
-@pytest.mark.parametrize("name", ["Ann <evil@example.com>, y", 'A" <evil@example.com>', "evil@example.com,", "a@b (c) \\", "Ann; Bob:"])
+@pytest.mark.parametrize(
+    "name",
+    ["Ann <evil@example.com>, y", 'A" <evil@example.com>', "evil@example.com,", "a@b (c) \\", "Ann; Bob:"],
+)
 def test_A03_A18_a_name_changes_nobody(trial: Trial, name: str) -> None:
     """Whatever the name's cell holds: To and the envelope have the one address of the address column."""
     quoted = '"' + name.replace('"', '""') + '"'
@@ -57,34 +66,67 @@ def test_A03_A18_a_name_changes_nobody(trial: Trial, name: str) -> None:
     (taken,) = trial.server.accepted
     (address,) = trial.mail()["To"].addresses
 
-    assert (("p1@example.org",), "p1@example.org", name) == (taken.recipients, address.addr_spec, address.display_name)
+    assert (("p1@example.org",), "p1@example.org", name) == (
+        taken.recipients,
+        address.addr_spec,
+        address.display_name,
+    )
     assert trial.mail()["Cc"] is None
 
 
-@pytest.mark.parametrize("cell", INJECTIONS)
-@pytest.mark.parametrize("place", ["Subject: {{ token }}", "X-Own: {{ token }}", "To: {{ token }} <{{ email }}>", "Reply-To: {{ token }} <a@example.org>"])
-def test_A04_no_cell_makes_a_header(trial: Trial, place: str, cell: str) -> None:
-    """Every kind of line break, in every header: the row is invalid, the others go, and nothing of it is on the wire."""
+@pytest.mark.parametrize(
+    "place",
+    [
+        "Subject: {{ token }}",
+        "X-Own: {{ token }}",
+        "To: {{ token }} <{{ email }}>",
+        "Reply-To: {{ token }} <a@example.org>",
+    ],
+)
+def test_A04_no_cell_makes_a_header(trial: Trial, place: str) -> None:
+    """Every kind of line break, in every header: the rows are invalid, the others go, and nothing of them is on the wire."""
     subject = "" if place.startswith("Subject") else "Subject: Hello\n"
-    trial.write(["1,Ann,p1@example.org,tok1", f'2,Bob,p2@example.org,"{cell}"'], letter=f"From: office@example.org\n{subject}{place}\n\nx\n")
+    trial.write(
+        [
+            "1,Ann,p1@example.org,tok1",
+            *(f'{n},Bob,p{n}@example.org,"{cell}"' for n, cell in enumerate(INJECTIONS, 2)),
+        ],
+        letter=f"From: office@example.org\n{subject}{place}\n\nx\n",
+    )
     ran = trial.send_others()
 
-    assert (1, once(1), "invalid") == (ran.code, trial.got(), trial.states()["2"]), ran.err
+    assert (1, once(1)) == (ran.code, trial.got()), ran.err
+    assert ["sent", *["invalid"] * len(INJECTIONS)] == list(trial.states().values())
     assert not trial.server.saw(b"evil@example.com")
 
 
 def test_A05_an_encoded_word_is_not_decoded_into_a_header(trial: Trial) -> None:
     """What a reader would decode to a line break and Bcc stays the text that it is; the mail has the headers that were meant."""
     attack = "hi =?utf-8?q?=0D=0ABcc:_evil@example.com?= there"
-    trial.write([f"1,{attack},p1@example.org,{attack}"], letter="From: office@example.org\nSubject: {{ token }}\nX-N: {{ token }}\n\nx\n")
+    trial.write(
+        [f"1,{attack},p1@example.org,{attack}"],
+        letter="From: office@example.org\nSubject: {{ token }}\nX-N: {{ token }}\n\nx\n",
+    )
     assert 0 == trial.send().code
     mail = trial.mail()
 
     assert (attack, attack) == (mail["Subject"], mail["X-N"])
-    assert {"From", "To", "Subject", "X-N", "Date", "Message-ID", "MIME-Version", "Content-Type", "Content-Transfer-Encoding"} == set(mail.keys())
+    assert {
+        "From",
+        "To",
+        "Subject",
+        "X-N",
+        "Date",
+        "Message-ID",
+        "MIME-Version",
+        "Content-Type",
+        "Content-Transfer-Encoding",
+    } == set(mail.keys())
 
 
-@pytest.mark.parametrize("line", ["X Own: x", "Bcc\u00a0: evil@example.com", "{{ token }}: x", "X-\u00fc: x", ": x"])
+@pytest.mark.parametrize(
+    "line", ["X Own: x", "Bcc\u00a0: evil@example.com", "{{ token }}: x", "X-\u00fc: x", ": x"]
+)
 def test_A06_a_header_has_a_plain_name(trial: Trial, line: str) -> None:
     """Anything but printable ASCII without colon: a fault of the letter, and nobody gets anything."""
     trial.letter(f"From: office@example.org\nSubject: s\n{line}\n\nx\n")
@@ -109,7 +151,10 @@ def test_A13_a_domain_beyond_ascii_travels_as_a_label(trial: Trial) -> None:
 
 def test_A14_a_look_alike_domain_is_another_domain(trial: Trial) -> None:
     """Cyrillic а in example.org: outside the allowed domains, with a word about the letters; nobody is mailed."""
-    trial.write(["1,Ann,p1@example.org,tok1", "2,Bob,p2@ex\u0430mple.org,tok2"], sending='only_domains = ["example.org"]')
+    trial.write(
+        ["1,Ann,p1@example.org,tok1", "2,Bob,p2@ex\u0430mple.org,tok2"],
+        sending='only_domains = ["example.org"]',
+    )
     trial.is_bad_row((3, "email"), key="2", said="letters of several scripts")
 
     assert once(1) == trial.got()
@@ -118,20 +163,31 @@ def test_A14_a_look_alike_domain_is_another_domain(trial: Trial) -> None:
 def test_A15_a_server_without_smtputf8_fails_that_row_alone(trial: Trial) -> None:
     """The local part is not changed and not sent: failed without a word on the wire, the others go: 1."""
     with ScriptedServer(extensions=("PIPELINING", "8BITMIME")) as plain:
-        other = Trial(trial.folder, plain).write(["1,Ann,p1@example.org,tok1", "2,Jü,jürgen@example.org,tok2", "3,Bob,p3@example.org,tok3"])
+        other = Trial(trial.folder, plain).write(
+            ["1,Ann,p1@example.org,tok1", "2,Jü,jürgen@example.org,tok2", "3,Bob,p3@example.org,tok3"]
+        )
         ran = other.send()
 
-        assert (1, once(1, 3), {"1": "sent", "2": "failed", "3": "sent"}) == (ran.code, other.got(), other.states()), ran.err
+        assert (1, once(1, 3), {"1": "sent", "2": "failed", "3": "sent"}) == (
+            ran.code,
+            other.got(),
+            other.states(),
+        ), ran.err
         assert ([], False) == (plain.violations, plain.saw("jürgen".encode()))
         assert "SMTPUTF8" in run_here("log", other.folder, "--state", "failed", "--json").out
 
 
-@pytest.mark.parametrize("sender", ["{{ name }} <office@example.org>", "{{ email }}", "a@example.org, b@example.org"])
+@pytest.mark.parametrize(
+    "sender", ["{{ name }} <office@example.org>", "{{ email }}", "a@example.org, b@example.org"]
+)
 def test_A17_a_cell_is_never_the_sender(trial: Trial, sender: str) -> None:
     """From holds no cells and is one mailbox; a Reply-To from a cell is looked at like any address."""
     trial.letter(f"From: {sender}\nSubject: s\n\nx\n")
     trial.refused(trial.send_others(), "From")
-    trial.write(["1,Ann,p1@example.org,boss@example.org", "2,Bob,p2@example.org,nonsense"], letter=HEAD + "Reply-To: {{ token }}\n\nx\n")
+    trial.write(
+        ["1,Ann,p1@example.org,boss@example.org", "2,Bob,p2@example.org,nonsense"],
+        letter=HEAD + "Reply-To: {{ token }}\n\nx\n",
+    )
     trial.is_bad_row((3, "Reply-To"), key="2")
     assert "boss@example.org" == trial.mail()["Reply-To"]
 
@@ -156,6 +212,7 @@ def test_A19_a_blind_copy_is_blind(trial: Trial) -> None:
         assert b"archive@" not in taken.content
 
 
+@pytest.mark.usefixtures("impatient")
 def test_A20_a_message_id_is_one_mails_for_all_its_attempts(trial: Trial) -> None:
     """The same on the retry and after a doubt was resolved, in the log before and after, and it tells nothing of this machine."""
     trial.write(3, sending='retry_after = "1s"')
@@ -188,12 +245,25 @@ def test_A21_every_mail_has_the_date_of_its_attempt(trial: Trial) -> None:
     dates = [parsedate_to_datetime(mail["Date"]) for mail in trial.mails()]
 
     assert all(date.utcoffset() is not None for date in dates)
-    assert began - timedelta(seconds=2) <= dates[0] <= dates[1] <= datetime.now().astimezone() + timedelta(seconds=1)
+    assert (
+        began - timedelta(seconds=2)
+        <= dates[0]
+        <= dates[1]
+        <= datetime.now().astimezone() + timedelta(seconds=1)
+    )
 
 
 def test_A16_one_address_outside_stops_all(trial: Trial) -> None:
     """A near miss of the allowed domain is outside too: nobody is mailed, the row is named."""
-    write_campaign(trial.folder, ["1,Ann,p1@example.org,t", "2,Bob,p2@example.org.example.com,t", "3,Cle,p3@sub.example.org,t", "4,Dan,p4@xexample.org,t"])
+    write_campaign(
+        trial.folder,
+        [
+            "1,Ann,p1@example.org,t",
+            "2,Bob,p2@example.org.example.com,t",
+            "3,Cle,p3@sub.example.org,t",
+            "4,Dan,p4@xexample.org,t",
+        ],
+    )
     ran = trial.send("--only-domain", "example.org")
 
     trial.refused(ran, "row 3", "row 4", "row 5")

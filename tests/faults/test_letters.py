@@ -19,7 +19,11 @@ TOKEN = "{{ token }}"
 def test_T02_a_blank_cell_is_nothing_or_a_fault(trial: Trial) -> None:
     """Blank prints as nothing and can be replaced; a required blank is its row's problem."""
     rows = ["1,Ann,p1@example.org,tok1", "2,Bob,p2@example.org, "]
-    trial.write(rows, letter=HEAD + "\n[{{ token.strip() }}] {{ token.strip() or 'n/a' }}\n", recipients='required = ["token"]')
+    trial.write(
+        rows,
+        letter=HEAD + "\n[{{ token.strip() }}] {{ token.strip() or 'n/a' }}\n",
+        recipients='required = ["token"]',
+    )
     trial.is_bad_row((3, "token"), key="2", said="empty")
     trial.write(rows, letter=HEAD + "\n[{{ token.strip() }}] {{ token.strip() or 'n/a' }}\n")
     assert 0 == trial.send("--new-run").code
@@ -34,7 +38,7 @@ ATTACKS = ("{{ 7*7 }}", "{% raw %}", "{{ ''.__class__ }}", "{# note #}", "{% inc
 def test_T05_a_cell_is_never_a_template(trial: Trial, kind: str) -> None:
     """Braces in a cell arrive as braces: in subject, name, bodies and a file's name; nothing is computed."""
     rows = [f"{n},{cell},p{n}@example.org,{cell}" for n, cell in enumerate(ATTACKS, 1)]
-    letter = f"From: office@example.org\nSubject: S {TOKEN}\nX-T: {TOKEN}\nAttachment: a.txt; name=\"{{{{ id }}}} {TOKEN[:0]}x.txt\"\n\nBody {TOKEN}\n"
+    letter = f'From: office@example.org\nSubject: S {TOKEN}\nX-T: {TOKEN}\nAttachment: a.txt; name="{{{{ id }}}} {TOKEN[:0]}x.txt"\n\nBody {TOKEN}\n'
     trial.write(rows, letter=letter)
     trial.file("a.txt", "x")
     (trial.folder / "letter.txt").rename(trial.folder / f"letter.{kind}")
@@ -42,7 +46,11 @@ def test_T05_a_cell_is_never_a_template(trial: Trial, kind: str) -> None:
     toml.write_text(toml.read_text().replace("letter.txt", f"letter.{kind}"))
     assert 0 == (ran := trial.send()).code, ran.err
     for cell, mail in zip(ATTACKS, trial.mails(), strict=True):
-        assert (f"S {cell}", cell, cell) == (mail["Subject"], mail["X-T"], mail["To"].addresses[0].display_name)
+        assert (f"S {cell}", cell, cell) == (
+            mail["Subject"],
+            mail["X-T"],
+            mail["To"].addresses[0].display_name,
+        )
         if kind != "html":
             assert f"Body {cell}" in text_of(mail)
         assert "49" not in text_of(mail)
@@ -67,7 +75,9 @@ def test_T06_the_sandbox_sends_nothing(trial: Trial, expression: str) -> None:
     ran = trial.send_others()
 
     assert (0, []) == (ran.json["sent_now"], trial.server.accepted), ran.err
-    assert ran.code in (1, 65), "a name that is made at run time fails in each row, the others in the letter itself"
+    assert ran.code in (1, 65), (
+        "a name that is made at run time fails in each row, the others in the letter itself"
+    )
 
 
 @pytest.mark.parametrize(
@@ -105,7 +115,10 @@ def test_T08_a_letter_includes_nothing_from_outside(trial: Trial, name: str) -> 
 def test_T09_a_cell_is_text_in_every_part(trial: Trial) -> None:
     """Tags, quotes and ampersands of a cell: escaped in HTML, as they are in the text part and the subject; no script in a link."""
     cell = "<b>&'x</b><script>alert(1)</script>"
-    trial.write([f"1,Ann,p1@example.org,{cell}"], letter=HEAD.replace("Hello", TOKEN) + f'\n<p title="{TOKEN}">{TOKEN}</p>\n')
+    trial.write(
+        [f"1,Ann,p1@example.org,{cell}"],
+        letter=HEAD.replace("Hello", TOKEN) + f'\n<p title="{TOKEN}">{TOKEN}</p>\n',
+    )
     (trial.folder / "letter.txt").rename(trial.folder / "letter.html")
     assert 0 == (ran := trial.send("-m", trial.folder / "letter.html")).code, ran.err
     mail = trial.mail()

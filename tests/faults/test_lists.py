@@ -36,7 +36,9 @@ def test_F01_F02_F03_what_excel_exports_reaches_the_right_people(trial: Trial, o
     ran = trial.send()
 
     assert (0, once(1, 2)) == (ran.code, trial.got()), ran.err
-    assert ["Dear Jürgen Weiß.", "Dear Zoë Ångström."] == sorted(text_of(mail).strip() for mail in trial.mails())
+    assert ["Dear Jürgen Weiß.", "Dear Zoë Ångström."] == sorted(
+        text_of(mail).strip() for mail in trial.mails()
+    )
 
 
 def test_F02_a_damaged_letter_refuses_the_whole_file(trial: Trial) -> None:
@@ -82,7 +84,9 @@ def test_F10_a_cell_of_several_lines_is_for_bodies_only(trial: Trial) -> None:
 
     trial.letter("From: office@example.org\nSubject: For {{ token }}\n\nx\n")
     ran = trial.send("--new-run", "--on-invalid", "send-others")
-    assert (1, [2], 1) == (ran.code, [one["row"] for one in ran.json["problems"]], ran.json["sent_now"]), ran.err
+    assert (1, [2], 1) == (ran.code, [one["row"] for one in ran.json["problems"]], ran.json["sent_now"]), (
+        ran.err
+    )
     assert "For Low Street 2" == trial.mails()[-1]["Subject"]
 
 
@@ -92,7 +96,13 @@ def test_F10_a_cell_of_several_lines_is_for_bodies_only(trial: Trial) -> None:
 def test_F11_F12_a_cell_without_a_value_is_never_mailed(trial: Trial, cell: str, said: str) -> None:
     """A formula that nobody computed, an error value: the row that uses it is bad; where no template uses it, all go."""
     trial.write(letter=HEAD + "\nDear {{ name }}, you get {{ net }}.\n")
-    trial.book([["id", "name", "email", "net"], ["1", "Ann", "p1@example.org", 7], ["2", "Bob", "p2@example.org", cell]])
+    trial.book(
+        [
+            ["id", "name", "email", "net"],
+            ["1", "Ann", "p1@example.org", 7],
+            ["2", "Bob", "p2@example.org", cell],
+        ]
+    )
     ran = trial.is_bad_row((3, "net"), key="2", said=said)
     assert "D3" in ran.err
     assert once(1) == trial.got()
@@ -104,12 +114,16 @@ def test_F11_F12_a_cell_without_a_value_is_never_mailed(trial: Trial, cell: str,
 def test_F13_numbers_arrive_as_the_sheet_shows_them(trial: Trial) -> None:
     """A staff number has no .0, text keeps its zeros, money its format, also in an attachment's name; preview shows the same."""
     trial.write(
-        letter=HEAD + "Attachment: slips/{{ staff }}.txt\n\n{{ staff }}|{{ code }}|{{ net }}|{{ share }}|{{ sum }}\n"
+        letter=HEAD
+        + "Attachment: slips/{{ staff }}.txt\n\n{{ staff }}|{{ code }}|{{ net }}|{{ share }}|{{ sum }}\n"
     )
     trial.file("slips/12345.txt", "slip")
     book, sheet = write_workbook(
         trial.folder / "people.xlsx",
-        [["id", "email", "staff", "code", "net", "share", "sum"], ["1", "p1@example.org", 12345.0, "00123", 1234.5, 0.125, 0.1 + 0.2]],
+        [
+            ["id", "email", "staff", "code", "net", "share", "sum"],
+            ["1", "p1@example.org", 12345.0, "00123", 1234.5, 0.125, 0.1 + 0.2],
+        ],
     )
     sheet["E2"].number_format, sheet["F2"].number_format = "#,##0.00", "0.0%"
     book.save(trial.folder / "people.xlsx")
@@ -147,7 +161,8 @@ def test_F14_a_date_is_that_of_the_sheet_in_both_epochs(trial: Trial) -> None:
 def hidden(trial: Trial, more: str = "") -> None:
     trial.write(letter=PLAIN, recipients=more)
     book, sheet = write_workbook(
-        trial.folder / "people.xlsx", [["id", "name", "email"], *([str(n), f"P{n}", f"p{n}@example.org"] for n in range(1, 4))]
+        trial.folder / "people.xlsx",
+        [["id", "name", "email"], *([str(n), f"P{n}", f"p{n}@example.org"] for n in range(1, 4))],
     )
     sheet.row_dimensions[3].hidden = True
     book.save(trial.folder / "people.xlsx")
@@ -179,7 +194,10 @@ def test_F16_a_blank_row_stops_nothing(trial: Trial) -> None:
 def test_F17_a_merged_range_makes_its_rows_invalid(trial: Trial) -> None:
     """Excel keeps the value of its first cell only: none of the rows it touches is mailed on a guess."""
     trial.write(letter=HEAD + "\nDear {{ name }}: {{ team }}.\n")
-    rows = [["id", "name", "email", "team"], *([str(n), f"P{n}", f"p{n}@example.org", "red" if n < 3 else "blue"] for n in range(1, 4))]
+    rows = [
+        ["id", "name", "email", "team"],
+        *([str(n), f"P{n}", f"p{n}@example.org", "red" if n < 3 else "blue"] for n in range(1, 4)),
+    ]
     book, sheet = write_workbook(trial.folder / "people.xlsx", rows)
     sheet.merge_cells("D2:D3")
     book.save(trial.folder / "people.xlsx")
@@ -188,13 +206,21 @@ def test_F17_a_merged_range_makes_its_rows_invalid(trial: Trial) -> None:
     trial.refused(refused, "D2:D3")
     ran = trial.send_others()
 
-    assert (1, once(3), {"1": "invalid", "2": "invalid", "3": "sent"}) == (ran.code, trial.got(), trial.states()), ran.err
+    assert (1, once(3), {"1": "invalid", "2": "invalid", "3": "sent"}) == (
+        ran.code,
+        trial.got(),
+        trial.states(),
+    ), ran.err
 
 
 def test_F18_no_sheet_is_taken_by_chance(trial: Trial) -> None:
     """Two sheets and no word: 65 with their names; with --sheet that one's people."""
     trial.write(letter=PLAIN)
-    book, _ = write_workbook(trial.folder / "people.xlsx", [["id", "name", "email"], ["1", "Ann", "p1@example.org"]], title="October")
+    book, _ = write_workbook(
+        trial.folder / "people.xlsx",
+        [["id", "name", "email"], ["1", "Ann", "p1@example.org"]],
+        title="October",
+    )
     for row in (["id", "name", "email"], ["2", "Bob", "p2@example.org"]):
         (book["November"] if "November" in book.sheetnames else book.create_sheet("November")).append(row)
     book.save(trial.folder / "people.xlsx")
@@ -220,7 +246,9 @@ def test_F20_F21_a_bomb_is_refused_soon_and_in_little_memory(trial: Trial, kind:
     del sheet
     trial.use("people.xlsx")
     before = time.monotonic()
-    ran = run_process("send", trial.folder, "--yes", "--json", cwd=tmp_path, environ={"MALLOC_ARENA_MAX": "1"})
+    ran = run_process(
+        "send", trial.folder, "--yes", "--json", cwd=tmp_path, environ={"MALLOC_ARENA_MAX": "1"}
+    )
     took = time.monotonic() - before
 
     trial.refused(ran, "people.xlsx")
@@ -250,9 +278,16 @@ def test_F22_a_workbook_with_macros_and_links_is_data_alone(trial: Trial) -> Non
 
 @pytest.mark.parametrize(
     ("name", "content"),
-    [("people.xlsx", b"id,name,email\n1,Ann,p1@example.org\n"), ("people.xlsx", b"PK\x03\x04 torn"), ("people.csv", b"%PDF-1.7\n"), ("people.xlsx", None)],
+    [
+        ("people.xlsx", b"id,name,email\n1,Ann,p1@example.org\n"),
+        ("people.xlsx", b"PK\x03\x04 torn"),
+        ("people.csv", b"%PDF-1.7\n"),
+        ("people.xlsx", None),
+    ],
 )
-def test_F23_what_is_no_table_is_refused_with_what_it_is(trial: Trial, name: str, content: bytes | None) -> None:
+def test_F23_what_is_no_table_is_refused_with_what_it_is(
+    trial: Trial, name: str, content: bytes | None
+) -> None:
     """A text file named .xlsx, a torn archive, a PDF, a folder: a sentence with the file's name, nothing sent."""
     if content is None:
         (trial.folder / name).mkdir()
@@ -277,7 +312,7 @@ def test_F24_whatever_is_done_to_the_list_between_two_calls(trial: Trial) -> Non
             if change == "drop":
                 rows.pop(n, None)
             else:
-                rows[n] = f"{n},Person {n}{change == 'name' and round_ or ''},p{n}@example.org,tok{n:06d}x"
+                rows[n] = f"{n},Person {n}{(change == 'name' and round_) or ''},p{n}@example.org,tok{n:06d}x"
         order = list(rows.values())
         chance.shuffle(order)
         trial.list(order)
@@ -302,7 +337,11 @@ def test_F25_an_attachment_that_changes_half_way_is_told(trial: Trial) -> None:
 
     assert 0 == trial.send("--accept-changes").code
     assert once(1, 2, 3, 4) == trial.got()
-    assert [1, 1, 2, 2] == [1 if b"first" in part else 2 for mail in trial.mails() for part in [next(mail.iter_attachments()).get_payload(decode=True)]]
+    assert [1, 1, 2, 2] == [
+        1 if b"first" in part else 2
+        for mail in trial.mails()
+        for part in [next(mail.iter_attachments()).get_payload(decode=True)]
+    ]
 
 
 def test_F26_a_list_that_changes_while_its_run_is_under_way_stops_it(trial: Trial) -> None:

@@ -29,7 +29,14 @@ def password(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def secured(trial: Trial, server: ScriptedServer, security: str = "tls", **keys: object) -> Trial:
     """The campaign at a server that wants a login."""
     other = Trial(trial.folder, server).write()
-    other.account(port=server.port, security=security, user=USER, ca_file=str(ca_file(trial.folder.parent)), timeout=2, **keys)
+    other.account(
+        port=server.port,
+        security=security,
+        user=USER,
+        ca_file=str(ca_file(trial.folder.parent)),
+        timeout=1,
+        **keys,
+    )
     return other
 
 
@@ -58,7 +65,13 @@ def test_C01_C02_a_bad_certificate_is_78(trial: Trial, kind: str, tls: str) -> N
 def test_C03_without_starttls_nothing_is_said(trial: Trial, rule: str | None) -> None:
     """Stripped from EHLO, or refused: 78 or 69, and neither login nor mail."""
     replies = {"STARTTLS": rule} if rule else {}
-    with ScriptedServer(replies, tls="starttls" if rule else "", context=server_context(), users={USER: SECRET}, auth_in_clear=True) as server:
+    with ScriptedServer(
+        replies,
+        tls="starttls" if rule else "",
+        context=server_context(),
+        users={USER: SECRET},
+        auth_in_clear=True,
+    ) as server:
         ran = secured(trial, server, "starttls").send()
         nothing_said(server)
         assert ran.code in ((69, 75) if rule and rule.startswith("4") else (78,)), ran.err
@@ -69,7 +82,9 @@ def test_C03_without_starttls_nothing_is_said(trial: Trial, rule: str | None) ->
 def test_C04_what_stands_behind_starttls_is_not_believed(trial: Trial) -> None:
     """Replies that were slipped in before the encryption end the connection."""
     injected = b"220 go\r\n250-evil\r\n250 AUTH PLAIN\r\n235 welcome\r\n"
-    with ScriptedServer({"STARTTLS": injected}, tls="starttls", context=server_context(), users={USER: SECRET}) as server:
+    with ScriptedServer(
+        {"STARTTLS": injected}, tls="starttls", context=server_context(), users={USER: SECRET}
+    ) as server:
         ran = secured(trial, server, "starttls").send()
         nothing_said(server)
         assert 78 == ran.code, ran.err
@@ -78,7 +93,9 @@ def test_C04_what_stands_behind_starttls_is_not_believed(trial: Trial) -> None:
 @pytest.mark.parametrize("rule", [b"garbage\r\n", Close(), Reset(), Hang()])
 def test_C05_a_handshake_that_fails_ends_in_time(trial: Trial, rule: object) -> None:
     """Garbage, close, reset, silence: 69 or 78 within the time-out, never clear text."""
-    with ScriptedServer({"TLS": rule}, tls="implicit", context=server_context(), users={USER: SECRET}) as server:
+    with ScriptedServer(
+        {"TLS": rule}, tls="implicit", context=server_context(), users={USER: SECRET}
+    ) as server:
         before = time.monotonic()
         ran = secured(trial, server).send()
         nothing_said(server)
@@ -89,7 +106,9 @@ def test_C05_a_handshake_that_fails_ends_in_time(trial: Trial, rule: object) -> 
 @pytest.mark.parametrize("mechanisms", [("GSSAPI",), ()])
 def test_C06_no_login_that_we_can_do_is_78(trial: Trial, mechanisms: tuple[str, ...]) -> None:
     """Nothing known is offered: no AUTH, no mail without a login; what is offered is told."""
-    with ScriptedServer(tls="implicit", context=server_context(), users={USER: SECRET}, mechanisms=mechanisms) as server:
+    with ScriptedServer(
+        tls="implicit", context=server_context(), users={USER: SECRET}, mechanisms=mechanisms
+    ) as server:
         ran = secured(trial, server).send()
         nothing_said(server)
         assert 78 == ran.code, ran.err
@@ -100,13 +119,18 @@ def test_C06_no_login_that_we_can_do_is_78(trial: Trial, mechanisms: tuple[str, 
     ("reply", "hint"),
     [
         ("534 5.7.9 Application-specific password required", "app password"),
-        ("535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Tenant", "5.7.139"),
+        (
+            "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Tenant",
+            "5.7.139",
+        ),
         ("550 5.7.30 Basic authentication is not supported for Client Submission", "5.7.30"),
     ],
 )
 def test_C08_the_refusal_says_what_to_do(trial: Trial, reply: str, hint: str) -> None:
     """One AUTH in the whole run, 77, and the text that helps; no password in it."""
-    with ScriptedServer({"AUTH": reply}, tls="implicit", context=server_context(), users={USER: SECRET}) as server:
+    with ScriptedServer(
+        {"AUTH": reply}, tls="implicit", context=server_context(), users={USER: SECRET}
+    ) as server:
         ran = secured(trial, server, connections=3).send()
         assert (77, 1, []) == (ran.code, server.auths, server.accepted), ran.err
         assert hint in ran.err
@@ -116,20 +140,29 @@ def test_C08_the_refusal_says_what_to_do(trial: Trial, reply: str, hint: str) ->
 
 def test_C09_a_temporary_failure_at_login_is_for_later(trial: Trial) -> None:
     """454 at AUTH: stopped with few tries, nobody failed, and the password is not called wrong."""
-    with ScriptedServer({"AUTH": "454 4.7.0 Temporary authentication failure"}, tls="implicit", context=server_context(), users={USER: SECRET}) as server:
+    with ScriptedServer(
+        {"AUTH": "454 4.7.0 Temporary authentication failure"},
+        tls="implicit",
+        context=server_context(),
+        users={USER: SECRET},
+    ) as server:
         ran = secured(trial, server).send("--max-wait", "1s")
         assert ran.code in (69, 75), ran.err
         assert 1 <= server.auths <= 3
         assert (3, []) == (ran.json["counts"]["pending"], server.accepted)
 
 
-def test_C10_a_token_that_expires_in_the_run_is_fetched_again_once(trial: Trial, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_C10_a_token_that_expires_in_the_run_is_fetched_again_once(
+    trial: Trial, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Refused at a reconnect: its command runs once more and the run goes on; no token in any output."""
     monkeypatch.delenv("MAILMERGE_PASSWORD_HR")
     store = tmp_path / "token"
     store.write_text("old-token-1")
     users = {USER: "old-token-1"}
-    with ScriptedServer(tls="implicit", context=server_context(), users=users, mechanisms=("XOAUTH2",)) as server:
+    with ScriptedServer(
+        tls="implicit", context=server_context(), users=users, mechanisms=("XOAUTH2",)
+    ) as server:
         command = [sys.executable, "-c", f"print(open({str(store)!r}).read())"]
         other = secured(trial, server, auth="xoauth2", token_command=command, max_per_connection=2)
 
@@ -159,8 +192,17 @@ def test_C12_no_keyring_in_cron_is_77_at_once(trial: Trial, monkeypatch: pytest.
 
 def test_C13_no_output_and_no_file_holds_the_secret(trial: Trial, tmp_path: Path) -> None:
     """--debug, --verbose, --log-file, a refused and a good login: neither the password nor what AUTH makes of it."""
-    forms = [SECRET, base64.b64encode(SECRET.encode()).decode(), base64.b64encode(f"\0{USER}\0{SECRET}".encode()).decode()]
-    with ScriptedServer({"AUTH": [f"535 5.7.8 {SECRET} refused"]}, tls="implicit", context=server_context(), users={USER: SECRET}) as server:
+    forms = [
+        SECRET,
+        base64.b64encode(SECRET.encode()).decode(),
+        base64.b64encode(f"\0{USER}\0{SECRET}".encode()).decode(),
+    ]
+    with ScriptedServer(
+        {"AUTH": [f"535 5.7.8 {SECRET} refused"]},
+        tls="implicit",
+        context=server_context(),
+        users={USER: SECRET},
+    ) as server:
         other = secured(trial, server)
         told = [other.send("--debug", "--verbose", "--log-file", tmp_path / "run.log") for _ in range(2)]
         assert [77, 0] == [ran.code for ran in told], told[-1].err

@@ -11,8 +11,8 @@ import openpyxl
 import pytest
 
 from faults.trial import HEAD, Trial, once
-from support.program import run_here, run_process
-from support.scripted_smtp import Close, Keep
+from support.program import people, run_here, run_process, running
+from support.scripted_smtp import Close, Delay, Keep
 
 HIDDEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\u2028\u2029]")
 KEYS = ("=1+1", "+1", "-1", "@SUM(A1)", "|calc", "%0A", "a;=1+1", "'=1")
@@ -37,7 +37,9 @@ def test_L01_no_cell_of_the_result_log_runs(trial: Trial) -> None:
 
 def test_L02_nothing_that_is_told_commands_a_terminal(trial: Trial, tmp_path: Path) -> None:
     """Direction marks in a key, a name and a file's name, escapes in a reply: written out, one line each, on the screen and in the log file."""
-    trial.write(["a\u202eb,Ann\u202e,p1@example.org,t", "c\u2066d,Bob,p2@example.org,t"], letter=HEAD + "\nx\n")
+    trial.write(
+        ["a\u202eb,Ann\u202e,p1@example.org,t", "c\u2066d,Bob,p2@example.org,t"], letter=HEAD + "\nx\n"
+    )
     trial.server.replies["RCPT TO:<p2@"] = b"550 5.1.1 \x1b[2J\x1b]0;title\x07 no\x9b31m\r\n"
     told = [
         trial.send("--verbose", "--debug", "--log-file", tmp_path / "run.log"), run_here("log", trial.folder), run_here("log", trial.folder, "--attempts"),
@@ -63,7 +65,11 @@ def test_L03_no_cell_but_address_and_key_is_told(trial: Trial, tmp_path: Path) -
         run_here("check", trial.folder, *loud), trial.send(*loud), trial.send(*loud, "--where", "token > nothing", "--new-run"),
         trial.send(*loud, "--subject", "{{ token / name }}", "--new-run"), run_here("log", trial.folder, *loud), run_here("status", trial.folder, *loud),
     ]  # fmt: skip
-    written = [path.read_bytes().decode("utf-8", "replace") for path in (trial.folder / ".mailmerge").rglob("*") if path.is_file()]
+    written = [
+        path.read_bytes().decode("utf-8", "replace")
+        for path in (trial.folder / ".mailmerge").rglob("*")
+        if path.is_file()
+    ]
     written += [path.read_text(encoding="utf-8-sig") for path in (trial.folder / "results").iterdir()]
     for text in (*(ran.err + ran.out for ran in told), *written, (tmp_path / "run.log").read_text()):
         assert not any(figure in text for figure in pay)
@@ -97,11 +103,23 @@ def test_L06_each_kind_of_end_has_its_code(trial: Trial) -> None:
     codes["settings"] = trial.send("--run", "e", "-a", "nobody").code
     codes["file"] = trial.send("--run", "e", "-r", "no.csv").code
 
-    assert {"sent": 0, "failed": 1, "left": 75, "doubt": 3, "refused": 65, "settings": 78, "file": 66} == codes
+    assert {
+        "sent": 0,
+        "failed": 1,
+        "left": 75,
+        "doubt": 3,
+        "refused": 65,
+        "settings": 78,
+        "file": 66,
+    } == codes
 
 
-@pytest.mark.parametrize("words", [("sned",), ("send", "--bogus"), ("send", "--limit", "many"), ("send",), ("send", "--no-input")])
-def test_L07_a_wrong_command_line_sends_nothing(trial: Trial, words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "words", [("sned",), ("send", "--bogus"), ("send", "--limit", "many"), ("send",), ("send", "--no-input")]
+)
+def test_L07_a_wrong_command_line_sends_nothing(
+    trial: Trial, words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A typing error, a wrong value, no terminal and no --yes: 2, a sentence, no traceback, no connection, nothing written."""
     monkeypatch.chdir(trial.folder)
     before = sorted(trial.folder.rglob("*"))
@@ -134,3 +152,26 @@ def test_L08_a_send_is_confirmed_by_its_count_alone(trial: Trial) -> None:
         assert word in shown
     code, shown = run_on_terminal(script, [("q to quit:", "3\n")], columns=120)
     assert (0, once(1, 2, 3)) == (code, trial.got()), shown
+
+
+def test_L04_the_result_log_of_a_killed_run_is_whole(trial: Trial) -> None:
+    """Kill -9 in the middle: every line is whole and true; the next call makes of it what the ledger says."""
+    trial.write(40)
+    trial.server.replies["END"] = lambda _: Delay(0.01)
+    with running("send", trial.folder, "--yes", "--run", "r", cwd=trial.folder) as sender:
+        trial.server.wait_for(lambda s: len(s.accepted) >= 8, 20)
+        sender.kill()
+        sender.wait()
+    results = trial.folder / "results/r.csv"
+    lines = list(csv.reader(results.read_text(encoding="utf-8-sig").splitlines()))
+    assert {len(lines[0])} == {len(line) for line in lines}
+    assert 6 <= len(lines) - 1 <= 20
+    trial.server.replies.clear()
+    trial.send("--run", "r")
+
+    table = {
+        line["key"]: line["state"]
+        for line in csv.DictReader(results.read_text(encoding="utf-8-sig").splitlines())
+    }
+    assert trial.states() == table
+    assert 40 == len(people(40)) == len(table)

@@ -1,4 +1,4 @@
-"""Catalogues P and Q, as the program meets them: whatever the server says or does, nobody is mailed twice, lost, or burnt by another's fault."""
+"""Catalogue P, as the program meets it: whatever the server says or does, nobody is mailed twice, lost, or burnt by another's fault."""
 
 from __future__ import annotations
 
@@ -11,25 +11,14 @@ from typing import Any
 
 import pytest
 
-from faults.trial import HEAD, Trial, once, text_of
-from mailmerge_cli.engine.patience import Patience
-from support.program import people, run_here
+from faults.trial import HEAD, Trial, once, small, text_of
+from support.program import run_here
 from support.scripted_smtp import Close, Delay, Drip, Hang, Keep, Reset, ScriptedServer
 
 SOON = ("--max-wait", "20s")
 
 
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The back-off of the run begins with a fraction of a second, and doubles as ever."""
-    monkeypatch.setattr(Patience.__init__, "__defaults__", (0.05,))
-
-
-def small(trial: Trial, rows: int = 4, *, sending: str = 'retry_after = "1s"', **keys: object) -> Trial:
-    """So many people, short time-outs."""
-    trial.write(rows, sending=sending)
-    trial.account(**{"timeout": 1, "timeout_end_of_data": 2, **keys})
-    return trial
+pytestmark = pytest.mark.usefixtures("impatient")
 
 
 # -- before the first mail -----------------------------------------------------------------------------------------
@@ -41,7 +30,9 @@ def test_P01_a_server_that_is_not_there_fails_nobody(trial: Trial) -> None:
     for keys in ({"port": 1}, {"host": "nowhere.invalid", "allow_insecure": True}, {"security": "tls"}):
         trial.account(**{"timeout": 1, **keys})
         ran = trial.send("--max-wait", "1s")
-        assert (69, "unreachable", 4) == (ran.code, ran.json["reason"], ran.json["counts"]["pending"]), ran.err
+        assert (69, "unreachable", 4) == (ran.code, ran.json["reason"], ran.json["counts"]["pending"]), (
+            ran.err
+        )
         assert str(keys.get("host", "127.0.0.1")) in ran.err
     assert {0} == {line["attempts"] for line in trial.log().values()}
     trial.account()
@@ -87,7 +78,9 @@ BYE = Close("421 4.3.2 shutting down")
         ("CONTENT", Close(b"421 4.3.2 bye\r\n")), ("CONTENT", Close()), ("CONTENT", Reset()),
     ],
 )  # fmt: skip
-def test_P04_P05_a_connection_that_ends_before_the_content_costs_nothing(trial: Trial, step: str, rule: Any) -> None:
+def test_P04_P05_a_connection_that_ends_before_the_content_costs_nothing(
+    trial: Trial, step: str, rule: Any
+) -> None:
     """421, close or reset at any step before the dot: the row is safe to try again, in the same call; nobody twice, nobody in doubt."""
     small(trial)
     if step == "CONTENT":  # so much that the dot is never written to a server that has gone
@@ -112,7 +105,12 @@ def test_P06_P07_P18_no_clear_answer_to_the_dot_is_for_a_person(trial: Trial, ru
     trial.server.replies["END"] = {2: rule}
     ran = trial.send(*SOON)
 
-    assert (3, "in_doubt", 1, 3) == (ran.code, ran.json["reason"], ran.json["counts"]["in_doubt"], ran.json["counts"]["sent"]), ran.err
+    assert (3, "in_doubt", 1, 3) == (
+        ran.code,
+        ran.json["reason"],
+        ran.json["counts"]["in_doubt"],
+        ran.json["counts"]["sent"],
+    ), ran.err
     doubtful = trial.log("--state", "in_doubt")["2"]
     assert doubtful["message_id"]
     assert "may have been delivered" in doubtful["reply"] + doubtful["reason"]
@@ -126,8 +124,8 @@ def test_P09_the_answer_to_the_dot_may_take_long(trial: Trial) -> None:
     """Longer than any other reply: it is waited for, and nobody is in doubt. By default ten minutes, as RFC 5321 asks."""
     from mailmerge_cli.model.account import Account
 
-    small(trial, 2)
-    trial.server.replies["END"] = {1: Delay(1.5)}
+    small(trial, 2, timeout_end_of_data=5)
+    trial.server.replies["END"] = {1: Delay(1.3)}
     assert (0, once(1, 2)) == ((ran := trial.send()).code, trial.got()), ran.err
     fields = Account.__dataclass_fields__
     assert 600 <= fields["timeout_end_of_data"].default
@@ -174,9 +172,15 @@ def test_P12_one_wrong_setting_burns_no_list(trial: Trial) -> None:
     ("reply", "code", "state", "id_"),
     [("452 4.5.3 too many recipients", 75, "deferred", "P13"), ("550 5.1.1 unknown", 1, "failed", "P14")],
 )
-def test_P13_P14_a_copy_that_is_refused_settles_the_whole_mail(trial: Trial, reply: str, code: int, state: str, id_: str) -> None:
+def test_P13_P14_a_copy_that_is_refused_settles_the_whole_mail(
+    trial: Trial, reply: str, code: int, state: str, id_: str
+) -> None:
     """To accepted, Cc not: no DATA for anybody of that mail; put off or failed as a whole, and told."""
-    small(trial, ["1,Ann,p1@example.org,boss1@example.org", "2,Bob,p2@example.org,boss2@example.org"], sending="")  # type: ignore[arg-type]
+    small(
+        trial,
+        ["1,Ann,p1@example.org,boss1@example.org", "2,Bob,p2@example.org,boss2@example.org"],
+        sending="",
+    )
     trial.letter(HEAD + "Cc: {{ token }}\n\nx\n")
     trial.server.replies["RCPT TO:<boss2@"] = reply
     ran = trial.send("--max-wait", "1s")
@@ -233,7 +237,9 @@ def test_P19_no_content_without_a_354(trial: Trial) -> None:
 def test_P20_P21_nothing_is_used_that_is_not_offered(trial: Trial, offered: tuple[str, ...]) -> None:
     """No pipelining, no parameter, no octet beyond ASCII without the server's word; everybody's mail arrives as meant."""
     with ScriptedServer(extensions=offered) as server:
-        other = Trial(trial.folder, server).write(["1,Jürgen,p1@example.org,täk1", "2,王伟,p2@example.org,工资"])
+        other = Trial(trial.folder, server).write(
+            ["1,Jürgen,p1@example.org,täk1", "2,王伟,p2@example.org,工资"]
+        )
         assert (0, once(1, 2), []) == ((ran := other.send()).code, other.got(), server.violations), ran.err
         assert all(mail.content.isascii() for mail in server.accepted)
         assert ["täk1", "工资"] == [mail["Subject"].removeprefix("Your token ") for mail in other.mails()]
@@ -243,7 +249,10 @@ def test_P20_P21_nothing_is_used_that_is_not_offered(trial: Trial, offered: tupl
 def test_P22_no_content_ends_a_message(trial: Trial, pipelining: str) -> None:
     """Lines that look like the end, in a cell and in the letter: one message each, nothing behind the dot, read back as written."""
     smuggled = "a\n.\nMAIL FROM:<evil@example.com>\n.\n"
-    trial.write([f'{n},P{n},p{n}@example.org,"{smuggled}"' for n in (1, 2)], letter=HEAD + "\n.\n{{ token }}\n.\r\n.end\n")
+    trial.write(
+        [f'{n},P{n},p{n}@example.org,"{smuggled}"' for n in (1, 2)],
+        letter=HEAD + "\n.\n{{ token }}\n.\r\n.end\n",
+    )
     trial.account(pipelining=pipelining)
     assert (0, once(1, 2), []) == ((ran := trial.send()).code, trial.got(), trial.server.violations), ran.err
 
@@ -263,8 +272,8 @@ def test_P23_a_servers_limit_of_messages_is_no_fault(trial: Trial) -> None:
 
 def test_P23_an_idle_close_between_throttled_mails_is_no_fault(trial: Trial) -> None:
     """The server leaves while the throttle waits: the next mail goes over a new connection."""
-    small(trial, 3, sending='rate = "1/s"')
-    trial.server.replies["END"] = {1: Keep(Close("250 2.0.0 Ok"))}
+    small(trial, 3, sending='rate = "2/s"')
+    trial.server.replies["END"] = {2: Keep(Close("250 2.0.0 Ok"))}
     assert (0, once(1, 2, 3)) == ((ran := trial.send(*SOON)).code, trial.got()), ran.err
     assert {1} == {line["attempts"] for line in trial.log().values()}
 
@@ -294,7 +303,9 @@ def test_P25_a_server_that_finds_us_too_fast_is_obeyed(trial: Trial) -> None:
         ("RSET", Close(), "next"),
     ],
 )  # fmt: skip
-def test_P26_what_fails_after_the_answer_takes_nothing_back(trial: Trial, step: str, rule: object, pipelining: str) -> None:
+def test_P26_what_fails_after_the_answer_takes_nothing_back(
+    trial: Trial, step: str, rule: object, pipelining: str
+) -> None:
     """RSET or QUIT refused, closed, hanging: sent stands, nobody twice, and the end is not waited for long."""
     small(trial, 3, pipelining=pipelining)
     trial.server.replies[step] = rule
@@ -319,7 +330,9 @@ def test_P27_an_odd_acceptance_is_kept_and_made_harmless(trial: Trial) -> None:
     assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f]", shown)
 
 
-def test_P28_the_next_address_is_tried_before_anything_is_sent(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_P28_the_next_address_is_tried_before_anything_is_sent(
+    trial: Trial, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The first address is dead: the second one's server gets everybody's mail, once."""
     import socket
 
@@ -329,65 +342,3 @@ def test_P28_the_next_address_is_tried_before_anything_is_sent(trial: Trial, mon
     addresses = [(socket.AF_INET, "127.0.0.1", 1), (socket.AF_INET, "127.0.0.1", trial.server.port)]
     monkeypatch.setattr(dial, "_addresses", lambda *_: list(addresses))
     assert (0, once(1, 2, 3, 4)) == ((ran := trial.send()).code, trial.got()), ran.err
-
-
-# -- providers -----------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("id_", "step", "reply", "codes", "reason"),
-    [
-        ("Q01", "END", "550-5.4.5 Daily user sending limit exceeded. For more\n550 5.4.5 information - gsmtp", (75,), "quota"),
-        ("Q02", "MAIL", "421 4.7.28 Our system has detected an unusual rate of unsolicited mail", (75,), None),
-        ("Q03", "RCPT", "450 4.2.1 Peak SMTP relay limit exceeded for customer.", (75,), None),
-        ("Q06", "END", "554 5.2.0 STOREDRV.Submission.Exception:SubmissionQuotaExceededException", (75,), "quota"),
-        ("Q06", "END", "550 5.7.705 Access denied, tenant has exceeded threshold.", (75,), None),
-        ("Q07", "MAIL", "550 5.7.60 SMTP; Client does not have permissions to send as this sender", (78,), "config"),
-        ("Q08", "END", "554 5.2.2 mailbox full; STOREDRV.Submission.Exception", (75,), None),
-        ("Q09", "END", "454 Throttling failure: Maximum sending rate exceeded.", (75,), None),
-        ("Q09", "END", "454 Throttling failure: Daily message quota exceeded.", (75,), "quota"),
-        ("Q10", "MAIL", "421 4.7.0 [TSS04] Messages from 192.0.2.1 temporarily deferred due to unexpected volume", (75,), None),
-        ("Q10", "MAIL", "550 5.7.1 messages from [192.0.2.1] weren't sent, on our block list (S3150)", (75,), None),
-    ],
-)
-def test_Q01_Q02_Q03_Q06_Q07_Q08_Q09_Q10_a_fault_of_the_account_stops_the_run_and_burns_nobody(
-    trial: Trial, id_: str, step: str, reply: str, codes: tuple[int, ...], reason: str | None
-) -> None:
-    """One such refusal is enough: but for the next one, which may be under way already, nothing goes; nobody is failed or in doubt, and it goes on another time."""
-    small(trial, 5, sending="")
-    trial.server.replies[step] = reply
-    ran = trial.send("--max-wait", "1s")
-
-    assert ran.code in codes, (id_, ran.err)
-    assert reason in (None, ran.json["reason"])
-    counts = ran.json["counts"]
-    assert (0, 0, 0, 5) == (counts["failed"], counts["in_doubt"], counts["sent"], counts["pending"] + counts["deferred"])
-    assert 2 >= trial.server.verbs().count("MAIL"), (id_, "the next one may have been under way already")
-
-
-def test_Q04_three_connections_where_two_are_too_many(trial: Trial) -> None:
-    """432 4.3.2: going on with fewer, after a while; nobody is failed or in doubt, and nothing is tried again at once."""
-    small(trial, 9)
-    trial.server.replies["MAIL"] = {2: "432 4.3.2 Concurrent connections limit exceeded."}
-    ran = trial.send("--connections", "3", "--max-wait", "1s")
-
-    assert (75, 0, 0) == (ran.code, ran.json["counts"]["failed"], ran.json["counts"]["in_doubt"]), ran.err
-    assert "fewer connections" in ran.err
-    trial.nobody_twice()
-
-
-def test_Q05_the_preset_of_a_provider_keeps_its_rate() -> None:
-    """Microsoft 365 takes 30 mails a minute: an account of it has that limit, and not more connections than three, without a word."""
-    ran = run_here("account", "add", "work", "someone@example.org", "--provider", "microsoft365", "--no-test", "--no-input", "--json")
-    shown = run_here("account", "show", "work")
-
-    assert "30/min" in shown.out, (ran, shown)
-
-
-def test_Q11_Q12_what_is_about_one_message_or_is_unknown_is_that_rows_own(trial: Trial) -> None:
-    """A content refusal for one, a code that nobody knows, no enhanced code: by the first digit, and the others go."""
-    small(trial)
-    trial.server.replies["END"] = {1: "550 5.7.1 content rejected as spam", 2: "599 whatever", 3: "471 whatever"}
-    ran = trial.send(*SOON)
-
-    assert (1, {"1": "failed", "2": "failed", "3": "sent", "4": "sent"}) == (ran.code, trial.states()), ran.err

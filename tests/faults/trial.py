@@ -8,6 +8,7 @@ import json
 import os
 import re
 import socket
+import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -20,7 +21,7 @@ from typing import Any
 
 import pytest
 
-from support.program import Ran, people, run_here, states, write_campaign, write_list, write_toml
+from support.program import Ran, command, people, run_here, states, write_campaign, write_list, write_toml
 from support.scripted_smtp import Accepted, ScriptedServer
 from support.tables import write_workbook
 
@@ -56,7 +57,13 @@ class Trial:
 
     def account(self, **keys: object) -> None:
         """The campaign sends by an account of accounts.toml; without a word, no TLS and no login."""
-        table: dict[str, object] = {"host": "127.0.0.1", "port": self.server.port, "security": "none", "sender": "office@example.org", **keys}
+        table: dict[str, object] = {
+            "host": "127.0.0.1",
+            "port": self.server.port,
+            "security": "none",
+            "sender": "office@example.org",
+            **keys,
+        }
         path = Path(os.environ["MAILMERGE_HOME"]) / "accounts.toml"
         path.touch(mode=0o600)
         path.write_text("[hr]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in table.items()))
@@ -139,7 +146,7 @@ class Trial:
         found, got = self.states(), self.got()
         assert set(got.values()) <= {1}, got
         for key, state in found.items():
-            if state not in {"in_doubt"}:
+            if state != "in_doubt":
                 assert (state == "sent") == (f"p{key}@example.org" in got), (key, state)
 
     def is_bad_row(self, *places: tuple[int, str], key: str, said: str = "") -> Ran:
@@ -148,11 +155,29 @@ class Trial:
         self.refused(strict, said)
         assert list(places) == [(one["row"], one["column"]) for one in strict.json["problems"]], strict.err
         lenient = self.send_others()
-        assert (1, "complete", 1) == (lenient.code, lenient.json["outcome"], lenient.json["counts"]["invalid"])
+        assert (1, "complete", 1) == (
+            lenient.code,
+            lenient.json["outcome"],
+            lenient.json["counts"]["invalid"],
+        )
         assert lenient.json["sent_now"] == lenient.json["counts"]["rows"] - 1 > 0, lenient.err
         assert "invalid" == self.states()[key]
         assert [] == self.server.violations
         return lenient
+
+
+def sending(trial: Trial, *words: object) -> subprocess.Popen[bytes]:
+    """The program as a process; the test ends it."""
+    return subprocess.Popen(
+        command("send", trial.folder, "--yes", "--json", *words), cwd=trial.folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )  # fmt: skip
+
+
+def small(trial: Trial, rows: Any = 4, *, sending: str = 'retry_after = "1s"', **keys: object) -> Trial:
+    """So many people (or these rows), short time-outs."""
+    trial.write(rows, sending=sending)
+    trial.account(**{"timeout": 1, "timeout_end_of_data": 1, **keys})
+    return trial
 
 
 def hang_up(server: ScriptedServer) -> None:

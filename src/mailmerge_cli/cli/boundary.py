@@ -107,8 +107,9 @@ def _tell(
         problems=error.problems if error else (),
         problems_total=error.problems_total if error else 0,
         ledger=about.ledger,
+        message=text,
     )
-    screen.json({**summary.as_json(), "message": text})
+    screen.json(summary.as_json())
     return code
 
 

@@ -49,9 +49,9 @@ def demo(
 
 def _send(screen: Screen, home: Path, mailbox: Mailbox) -> Summary:
     from mailmerge_cli.cli.options import Inputs
-    from mailmerge_cli.cli.sending import Sending, Wishes
+    from mailmerge_cli.cli.sending import Sending
     from mailmerge_cli.cli.typed import typed_of
-    from mailmerge_cli.cli.wishes import account_of, credentials_for, place_with
+    from mailmerge_cli.cli.wishes import Wishes, account_of, credentials_for, place_with
 
     inputs = Inputs(campaign=home, account=mailbox.url)
     place = place_with(inputs)

@@ -40,6 +40,9 @@ def init(
     if own is not None:
         for reason in own.guess.reasons:
             screen.note(reason)
+        gaps = ", ".join(f"“{column.title}”" for column in own.guess.gaps)
+        if gaps and kind == Kind.PAYSLIP:
+            screen.note(f"Empty cells stand in {gaps}: not required, so an empty one is sent as it is.")
     place = "" if folder == Path() else f" {folder}"
     screen.say(f"Look at it, then: mailmerge check{place}")
     if screen.as_json:

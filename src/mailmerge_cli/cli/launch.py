@@ -18,7 +18,7 @@ from mailmerge_cli.engine.patience import Rules
 from mailmerge_cli.engine.run import Ending, Engine
 from mailmerge_cli.engine.throttle import Throttle
 from mailmerge_cli.errors import MailmergeError
-from mailmerge_cli.events import Event, Observer
+from mailmerge_cli.events import Event, Observer, Trouble
 from mailmerge_cli.ledger.ledger import Ledger
 from mailmerge_cli.ledger.quota import QuotaBook
 from mailmerge_cli.ledger.records import Record
@@ -139,7 +139,7 @@ async def _sent(flight: Flight, observers: Sequence[Observer]) -> Landing:
         observer=lambda event: _tell(engine, observers, event),
         account=flight.account,
     )
-    with _Signals(lambda number: _on_signal(engine, heard, number)):
+    with _Signals(lambda number: _on_signal(engine, observers, heard, number)):
         ending = await engine.run()
     return Landing(ending, heard[0] if heard else 0)
 
@@ -165,9 +165,11 @@ def _tell(engine: Engine, observers: Sequence[Observer], event: Event) -> None:
             engine.fail(error)
 
 
-def _on_signal(engine: Engine, heard: list[int], number: int) -> None:
+def _on_signal(engine: Engine, observers: Sequence[Observer], heard: list[int], number: int) -> None:
     heard.append(number)
     if len(heard) == 1:
+        text = "Stopping: mails on their way may finish (30 s at most). A second Ctrl-C leaves them in doubt."
+        _tell(engine, observers, Trouble(text))
         engine.interrupt()
     else:
         engine.abort()

@@ -16,10 +16,11 @@ from mailmerge_cli.campaign.judge import Judge
 from mailmerge_cli.campaign.moment import constants
 from mailmerge_cli.campaign.plan import Plan, make_plan
 from mailmerge_cli.campaign.runs import Choice
+from mailmerge_cli.config.account_url import is_loopback
 from mailmerge_cli.errors import ConfigFault, FileMissing, Problem, Refused
 from mailmerge_cli.ledger.draft import Draft
 from mailmerge_cli.ledger.reading import Reading
-from mailmerge_cli.model.account import Account
+from mailmerge_cli.model.account import Account, Security
 from mailmerge_cli.model.campaign import Campaign, OnInvalid
 from mailmerge_cli.model.table import Column, Source
 from mailmerge_cli.render.headers import read_template
@@ -27,7 +28,7 @@ from mailmerge_cli.render.phrase import Expression, Phrase
 from mailmerge_cli.render.template import Template
 from mailmerge_cli.sources import open_source
 
-PLACEHOLDER = "you@example.org"  # what `init` writes into a message of one's own
+_PLACEHOLDERS = frozenset({"you@example.org", "your.name@gmail.com"})  # of `init` and of the README
 _SAMPLE = 50  # rows by which columns are guessed
 
 
@@ -113,9 +114,23 @@ def open_inputs(
     notes = [*source.notes, *roles.reasons, *template.warnings]
     if not template.has_subject:
         notes.append(f"{template.file} has no Subject; the mails go without one.")
-    if template.sender[1].spec == PLACEHOLDER:
-        notes.append(f"From is still {PLACEHOLDER}: write your own address at the top of {template.file}.")
+    notes += _of_sender(template, account)
     return Inputs(campaign, choice, names, source, roles, template, judge, tuple(notes))
+
+
+def _of_sender(template: Template, account: Account | None) -> list[str]:
+    """A note while From is a placeholder; Refused where mails would leave this machine with it."""
+    sender = template.sender[1].spec
+    if sender.lower() not in _PLACEHOLDERS:
+        return []
+    told = f"From is still {sender}: write your own address at the top of {template.file}."
+    if account is None or account.kind == "outbox" or _is_own_machine(account):
+        return [told]
+    raise Refused(told, problems=(Problem(None, "From", "header", told),))
+
+
+def _is_own_machine(account: Account) -> bool:
+    return account.security is Security.NONE and is_loopback(account.host)
 
 
 def prepare(stack: ExitStack, inputs: Inputs, ledger: Reading | None = None) -> Preparation:

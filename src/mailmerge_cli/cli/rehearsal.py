@@ -66,9 +66,9 @@ def chosen(inputs: Inputs, row: int | None, key: str | None, limit: int | None) 
     return found
 
 
-def show_first(screen: Screen, inputs: Inputs) -> None:
-    """The first mail, on the screen."""
-    show(screen, inputs, chosen(inputs, None, None, None)[0])
+def show_row(screen: Screen, inputs: Inputs, row: int) -> None:
+    """The mail of that row, on the screen."""
+    show(screen, inputs, chosen(inputs, row, None, None)[0])
 
 
 def show(screen: Screen, inputs: Inputs, letter: Letter) -> None:
@@ -101,11 +101,13 @@ def write_eml(file: Path, content: tuple[bytes, ...]) -> None:
         raise LedgerFault(f"{file} cannot be written: {error.strerror}.") from error
 
 
-def send_own_test(screen: Screen, inputs: Inputs, account: Account, credentials: Credentials) -> None:
-    """The first mail to the account's own sender."""
+def send_own_test(
+    screen: Screen, inputs: Inputs, account: Account, credentials: Credentials, row: int
+) -> None:
+    """The mail of that row to the account's own sender."""
     try:
         to = parse_mailbox(account.sender)[1] if account.sender else inputs.template.sender[1]
-        _send(screen, inputs, account, credentials, to, chosen(inputs, None, None, None))
+        _send(screen, inputs, account, credentials, to, chosen(inputs, row, None, None))
     except MailmergeError as error:
         screen.error(error)
 

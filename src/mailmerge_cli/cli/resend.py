@@ -32,9 +32,9 @@ def resend(
     """Send a second mail, on purpose, to people who have theirs."""
     from mailmerge_cli.campaign.runs import Choice
     from mailmerge_cli.cli.boundary import refuse
-    from mailmerge_cli.cli.sending import Sending, Wishes, tell_summary
+    from mailmerge_cli.cli.sending import Sending, tell_summary
     from mailmerge_cli.cli.typed import typed_of
-    from mailmerge_cli.cli.wishes import account_of, credentials_for, place_with
+    from mailmerge_cli.cli.wishes import Wishes, account_of, credentials_for, place_with
 
     place = place_with(inputs)
     sender = account_of(place)

@@ -76,9 +76,9 @@ def send(
     from mailmerge_cli.cli.checking import Checking
     from mailmerge_cli.cli.logfile import LogFile
     from mailmerge_cli.cli.rehearsal import send_test
-    from mailmerge_cli.cli.sending import Sending, Wishes, tell_summary
+    from mailmerge_cli.cli.sending import Sending, tell_summary
     from mailmerge_cli.cli.typed import again_of, typed_of
-    from mailmerge_cli.cli.wishes import account_of, credentials_for, keys_of, place_with, wait_of
+    from mailmerge_cli.cli.wishes import Wishes, account_of, credentials_for, keys_of, place_with, wait_of
     from mailmerge_cli.model.campaign import Duplicates
     from mailmerge_cli.report.formats import LogFormat
 

@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from mailmerge_cli.campaign.changes import Acceptance, amendment_for
+from mailmerge_cli.campaign.changes import amendment_for
 from mailmerge_cli.campaign.outgoing import Maker, Outgoing
 from mailmerge_cli.campaign.runs import Choice, choose_run, other_unfinished
-from mailmerge_cli.cli.agreement import agreed, where_mails_stay
+from mailmerge_cli.cli.agreement import Agreement, where_mails_stay
 from mailmerge_cli.cli.boundary import Standing
 from mailmerge_cli.cli.closing import closing
 from mailmerge_cli.cli.launch import Flight, Landing, launch, workers_for
@@ -25,6 +27,7 @@ from mailmerge_cli.cli.place import Place, spool_for
 from mailmerge_cli.cli.prepare import Preparation, open_inputs, prepare
 from mailmerge_cli.cli.progress import Progress
 from mailmerge_cli.cli.screen import Screen
+from mailmerge_cli.cli.wishes import Wishes
 from mailmerge_cli.config.places import quota_path
 from mailmerge_cli.engine.crew import Crew
 from mailmerge_cli.engine.line import Carrier
@@ -38,7 +41,7 @@ from mailmerge_cli.ledger.lock import descriptor_of
 from mailmerge_cli.ledger.quota import QuotaBook, quota_name
 from mailmerge_cli.model.account import Account, Credentials
 from mailmerge_cli.model.campaign import Unfinished
-from mailmerge_cli.model.delivery import Counts, Run, State
+from mailmerge_cli.model.delivery import Counts, Delivery, Run, State
 from mailmerge_cli.model.rate import Rate
 from mailmerge_cli.model.transport import Transport
 from mailmerge_cli.report.result_log import ResultLog
@@ -50,29 +53,6 @@ if TYPE_CHECKING:
     from mailmerge_cli.cli.logfile import LogFile
 
 _LONG = 60
-
-
-@dataclass(frozen=True, slots=True)
-class Wishes:
-    """What the person wants of this call.
-
-    Attributes:
-        only: these keys alone; None for all.
-        limit: at most so many.
-        max_wait: how long the run may stand still; None: as long as it takes.
-        results: where the result log goes instead.
-        yes: do not ask.
-        again: the keys of `only` have their mail, and get a second one on purpose; `again_to`: at this address instead.
-    """
-
-    acceptance: Acceptance = field(default_factory=Acceptance)
-    only: tuple[str, ...] | None = None
-    limit: int | None = None
-    max_wait: timedelta | None = timedelta(minutes=15)
-    results: Path | None = None
-    yes: bool = False
-    again: bool = False
-    again_to: str = ""
 
 
 class Sending:
@@ -129,23 +109,21 @@ class Sending:
             inputs = open_inputs(stack, self._place.campaign, choice, self._account, stdin=stdin, spool=spool)
             preparation = prepare(stack, inputs, ledger if choice.run else None)
             preparation.refuse_problems()
-            run = self._amended(ledger, choice, preparation)
-            if run is not None and self._wishes.again:
-                self._take_again(ledger, run, preparation)
-            self._check_keys(ledger, run, preparation)
-            due = self._due(ledger, run, preparation)
-            if not due and run is not None:
-                self._give_up_others(ledger)
-                return self._nothing_due(ledger, run)
-            self._tell_notes(preparation)
-            if not (self._wishes.yes or self._agreed(preparation, due)):
-                return self._not_sent(run, ledger, preparation)
-            self._give_up_others(ledger)
-            if run is None:
-                run = self._entered(ledger, choice, preparation)
+            with ledger.tentatively() as keep:
+                run = self._planned(ledger, choice, preparation)
+                self._check_keys(ledger, run)
+                due = self._due(ledger, run)
+                going = not due or self._wishes.yes or self._agreed(ledger, run, preparation, due)
+                if going:
+                    self._give_up_others(ledger)
+                    keep()
+            if not going:
+                return self._not_sent(ledger, choice, preparation)
             self._stand(ledger, replace(choice, run=run))
-            if not ledger.counts(run).left:
+            if not due:
                 return self._nothing_due(ledger, run)
+            if self._wishes.yes:
+                self._tell_notes(preparation)
             return self._sent(stack, ledger, run, preparation, due)
 
     def _give_up_others(self, ledger: Ledger) -> None:
@@ -168,15 +146,18 @@ class Sending:
 
     # -- before --------------------------------------------------------------------------------------------------
 
-    def _amended(self, ledger: Ledger, choice: Choice, preparation: Preparation) -> Run | None:
-        """The run, with what was accepted; None: it is to be entered anew."""
-        run = choice.run
+    def _planned(self, ledger: Ledger, choice: Choice, preparation: Preparation) -> Run:
+        """The run as this call would have it: entered anew, or with what was accepted."""
+        run, draft = choice.run, preparation.plan.draft
         if run is None or ledger.nothing_begun(run):
-            return None
-        said = self._wishes.acceptance
-        differences = preparation.plan.draft.compare(ledger, run)
+            zone = self._place.campaign.timezone
+            return ledger.enter(choice.label, choice.opened, zone, draft, preparation.digest)
+        accepted = amendment_for(draft.compare(ledger, run), self._wishes.acceptance)
         # Even where nothing differs: row numbers follow the list.
-        return ledger.amend(run, preparation.plan.draft, amendment_for(differences, said), preparation.digest)
+        run = ledger.amend(run, draft, accepted, preparation.digest)
+        if self._wishes.again:
+            self._take_again(ledger, run, preparation)
+        return run
 
     def _take_again(self, ledger: Ledger, run: Run, preparation: Preparation) -> None:
         """Those who have their mail get the mail that the list makes of them now."""
@@ -189,33 +170,21 @@ class Sending:
             )
         ledger.resend(run, keys, self._wishes.again_to, plan)
 
-    def _entered(self, ledger: Ledger, choice: Choice, preparation: Preparation) -> Run:
-        zone = self._place.campaign.timezone
-        return ledger.enter(choice.label, choice.opened, zone, preparation.plan.draft, preparation.digest)
-
-    def _check_keys(self, ledger: Ledger, run: Run | None, preparation: Preparation) -> None:
+    def _check_keys(self, ledger: Ledger, run: Run) -> None:
         wanted = set(self._wishes.only or ())
-        if not wanted:
-            return
-        if run is not None:
-            known = set(ledger.find(run, sorted(wanted)))
-        else:
-            known = set(preparation.plan.draft.find(sorted(wanted)))
-        if missing := wanted - known:
+        if missing := wanted - set(ledger.find(run, sorted(wanted))):
             raise Refused(f"--only: no such key in this run: {', '.join(sorted(missing))}.")
 
-    def _due(self, ledger: Ledger, run: Run | None, preparation: Preparation) -> int:
+    def _due(self, ledger: Ledger, run: Run) -> int:
         """How many mails this call would send."""
-        if self._wishes.only is not None:
-            if run is None:
-                due = len(self._wishes.only)
-            else:
-                found = ledger.find(run, sorted(self._wishes.only)).values()
-                due = sum(one.state in (State.PENDING, State.DEFERRED) for one in found)
-        else:
-            due = preparation.plan.mails if run is None else ledger.counts(run).left
+        due = ledger.counts(run).left if self._wishes.only is None else len(self._chosen(ledger, run))
         limit = self._limit()
         return due if limit is None else min(due, limit)
+
+    def _chosen(self, ledger: Ledger, run: Run) -> list[Delivery]:
+        """Those of --only that are left to send, by row."""
+        found = ledger.deliveries(run, (State.PENDING, State.DEFERRED), self._wishes.only)
+        return list(islice(found, self._limit()))
 
     def _limit(self) -> int | None:
         """What is left of --limit: another run that was finished first took its share."""
@@ -230,8 +199,25 @@ class Sending:
             self._screen.warn(f"{preparation.plan.invalid} rows are invalid and left out:")
             self._screen.problems(preparation.plan.problems, preparation.plan.problems_total)
 
-    def _agreed(self, preparation: Preparation, due: int) -> bool:
-        return agreed(self._screen, preparation, self._account, self._credentials, due, self._rates())
+    def _agreed(self, ledger: Ledger, run: Run, preparation: Preparation, due: int) -> bool:
+        self._tell_notes(preparation)
+        if self._wishes.only is None:
+            ends = ledger.ends(run, self._limit())
+        else:
+            chosen = self._chosen(ledger, run)
+            ends = (chosen[0], chosen[-1])
+        assert ends is not None
+        rates, sent = self._rates(), ledger.counts(run).sent
+        agreement = Agreement(self._screen, preparation, self._account, self._credentials)
+        return agreement.reached(due, ends, rates, have_theirs=sent, quota_left=self._quota_left(rates))
+
+    def _quota_left(self, rates: Sequence[Rate]) -> int | None:
+        """How many the long windows have room for now; None where there is none."""
+        long = [rate for rate in rates if rate.seconds >= _LONG]
+        if not long:
+            return None
+        with QuotaBook(quota_path()) as book:
+            return book.left(quota_name(self._account), long, datetime.now(UTC))
 
     # -- sending -------------------------------------------------------------------------------------------------
 
@@ -363,22 +349,15 @@ class Sending:
             )
         else:
             self._screen.say(f"Run {run.label}: there is nothing to send.")
-        return self._plain_summary(run, counts, None)
+        why = "limit" if counts.left else ""  # --limit 0, or --only people who have theirs
+        return replace(self._plain_summary(run, counts, None), why=why)
 
-    def _not_sent(self, run: Run | None, ledger: Ledger, preparation: Preparation) -> Summary:
-        self._screen.say("Nothing was sent.")
-        label = run.label if run else preparation.inputs.choice.label
-        counts = ledger.counts(run) if run else Counts(pending=preparation.plan.mails)
-        now = datetime.now(UTC)
-        return Summary(
-            self._place.campaign.name,
-            label,
-            ExitCode.INTERRUPTED,
-            counts,
-            self._started,
-            now,
-            why="interrupted",
-        )
+    def _not_sent(self, ledger: Ledger, choice: Choice, preparation: Preparation) -> Summary:
+        self._screen.say("Nothing was sent, and nothing was changed.")
+        counts = ledger.counts(choice.run) if choice.run else Counts(pending=preparation.plan.mails)
+        name, now = self._place.campaign.name, datetime.now(UTC)
+        code = ExitCode.INTERRUPTED
+        return Summary(name, choice.label, code, counts, self._started, now, why="interrupted")
 
     def _result_log(self, run: Run) -> ResultLog:
         return ResultLog(self._results(run), run=run.label, zone=self._zone())

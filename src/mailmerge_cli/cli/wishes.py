@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
+from mailmerge_cli.campaign.changes import Acceptance
 from mailmerge_cli.cli.options import Inputs, InputsOnKeys
 from mailmerge_cli.cli.place import Place, campaign_path
 from mailmerge_cli.cli.screen import Screen
@@ -17,6 +19,29 @@ from mailmerge_cli.config.secrets import SecretChain, read_secret
 from mailmerge_cli.errors import FileMissing, UsageFault
 from mailmerge_cli.model.account import Account
 from mailmerge_cli.model.rate import parse_duration
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the person wants of this call.
+
+    Attributes:
+        only: these keys alone; None for all.
+        limit: at most so many.
+        max_wait: how long the run may stand still; None: as long as it takes.
+        results: where the result log goes instead.
+        yes: do not ask.
+        again: the keys of `only` have their mail, and get a second one on purpose; `again_to`: at this address instead.
+    """
+
+    acceptance: Acceptance = field(default_factory=Acceptance)
+    only: tuple[str, ...] | None = None
+    limit: int | None = None
+    max_wait: timedelta | None = timedelta(minutes=15)
+    results: Path | None = None
+    yes: bool = False
+    again: bool = False
+    again_to: str = ""
 
 
 def place_with(inputs: Inputs | InputsOnKeys) -> Place:

@@ -116,7 +116,7 @@ class Gate:
     def lost(self, error: Unreachable) -> None:
         """A connection could not be had, or was lost."""
         self._tell(Trouble(error.message))
-        seconds = self._patience.trouble()
+        seconds = max(self._patience.trouble(), error.wait)
         if self._patience.exhausted or not self.may_stand_still(seconds):
             self.stop("unreachable", error=error)
             return

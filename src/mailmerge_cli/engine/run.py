@@ -170,6 +170,7 @@ class Engine:
             except WorkerLost as lost:
                 self._lose_worker(lost)
             except Unreachable as error:
+                self._width -= error.fewer_connections and self._width > 1
                 self.gate.lost(error)
             except MailmergeError as error:
                 self.gate.stop("", error=error)
@@ -290,7 +291,7 @@ class Engine:
         return Intent(parcel.delivery, parcel.message_id, self._account)
 
     def _answer(self, parcel: Parcel, outcome: Outcome) -> Answer:
-        outcome = self._blame_again(parcel, outcome)
+        outcome = _unburnt(self._blame_again(parcel, outcome))
         delivery = self._desk.on_the_way[parcel.delivery].delivery
         next_attempt, give_up = self._rules.next_attempt(outcome, delivery, parcel.attempt, self._clock.now())
         return Answer(parcel.delivery, outcome, self._account, parcel.message_id, next_attempt, give_up)
@@ -380,3 +381,11 @@ class Engine:
     def _undo_burnt(self) -> None:
         if self.gate.reason == "breaker" and self._breaker.burnt:
             self._book.undo(self._breaker.burnt)
+
+
+def _unburnt(outcome: Outcome) -> Outcome:
+    """A fault of the account that stops the run leaves its row pending, as if it had never been shown to the server (law 5)."""
+    stops = outcome.advice in (Advice.QUOTA, Advice.STOP, Advice.STOP_CONFIG, Advice.STOP_CREDENTIALS)
+    if stops and outcome.blame is Blame.TRANSPORT and outcome.verdict is Verdict.DEFERRED:
+        return replace(outcome, verdict=Verdict.REFUSED)
+    return outcome

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -44,6 +44,7 @@ class Ledger(Reading):
 
     _in_flight: set[int]
     _inode: int
+    _tentative = False
 
     @classmethod
     def open(cls, path: Path, *, home: Path, adopt: bool = False) -> Self:
@@ -253,12 +254,32 @@ class Ledger(Reading):
         return max(number, 0)
 
     @contextmanager
+    def tentatively(self) -> Iterator[Callable[[], None]]:
+        """What is written inside stands only if the function that this gives is called; else nothing of it has happened.
+
+        Others see nothing of it until then, and a crash takes it back. Not for `write`: a promise is no trial.
+        """
+        with self._change():
+            self._tentative = True
+            kept = []
+            try:
+                yield lambda: kept.append(True)
+            finally:
+                self._tentative = False
+                if not kept and self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+
+    @contextmanager
     def _change(self) -> Iterator[sqlite3.Connection]:
+        if self._tentative:
+            yield self._connection
+            return
         with self._guard, told(self.path):
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection
-                self._connection.execute("COMMIT")
+                if self._connection.in_transaction:
+                    self._connection.execute("COMMIT")
             except BaseException:
                 # A commit that failed half-way may have ended the transaction by itself.
                 if self._connection.in_transaction:

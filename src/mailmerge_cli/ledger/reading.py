@@ -133,6 +133,15 @@ class Reading:
         for page in self._pages(run, self._asked(states)):
             yield from (to_delivery(row, orphans=self._orphans) for row in page)
 
+    def ends(self, run: Run, limit: int | None = None) -> tuple[Delivery, Delivery] | None:
+        """The first and the last of the (first `limit`) deliveries that are left to send, by row; None if there is none."""
+        left = f"SELECT {DELIVERY} FROM deliveries WHERE run = ? AND state IN ('pending', 'deferred') ORDER BY row"
+        first = self._all(f"{left}, id LIMIT 1", run.id)
+        last = self._all(f"{left} DESC, id DESC LIMIT 1", run.id)
+        if limit is not None:
+            last = self._all(f"{left}, id LIMIT 1 OFFSET ?", run.id, max(limit - 1, 0)) or last
+        return (to_delivery(first[0]), to_delivery(last[0])) if first else None
+
     def deferred(self, run: Run, due: datetime | None = None, limit: int = _PAGE) -> list[Delivery]:
         """Deferred deliveries, the one that is due first first; only those due by then, if a time is given."""
         rows = self._all(

@@ -18,6 +18,7 @@ class Guess:
         given: the given name, as far as it has a column of its own.
         family: the family name, likewise.
         figures: columns that hold numbers and are none of the above, in the list's order.
+        gaps: those of key, name and figures in which a cell is blank.
         reasons: a sentence each on address, name and key, for people. They hold titles, never a cell's value.
     """
 
@@ -28,3 +29,4 @@ class Guess:
     given: Column | None = None
     family: Column | None = None
     figures: tuple[Column, ...] = ()
+    gaps: tuple[Column, ...] = ()

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from jinja2 import TemplateNotFound, TemplateSyntaxError, meta, nodes
 
 from mailmerge_cli.errors import Problem, Refused
+from mailmerge_cli.render.braces import advice, broken_placeholders
 from mailmerge_cli.render.environment import FolderLoader, Sandbox
 from mailmerge_cli.render.fault import Place, told
 from mailmerge_cli.render.scope import Scope
@@ -118,15 +119,20 @@ def survey(scope: Scope, environment: Sandbox, text: str, place: Place, *, offse
         offset: lines of the file above the text.
 
     Raises:
-        Refused: a syntax error, an unknown name, a forbidden attribute, a file that cannot be included.
+        Refused: a syntax error, an unknown name, a forbidden attribute, a broken placeholder, a file that cannot be
+            included.
     """
     usage = Usage(scope, place)
-    trees = list(_trees(environment, "\n" * offset + text, place, set()))
+    sources = list(_trees(scope, environment, "\n" * offset + text, place, set()))
+    trees = [(tree, where) for tree, where, _ in sources]
     if len(trees) > 1:  # what one file sets, another may use
         usage.known = frozenset(name for tree, _ in trees for name in _names_made(tree))
     for tree, where in trees:
         usage.add(tree, where)
         usage.settle(tree)
+    for _, where, source in sources:
+        for line, sentence in dict.fromkeys(broken_placeholders(scope, source)):
+            usage.complain(sentence, line, where)
     usage.files = tuple(where.file for _, where in trees[1:])
     if usage.problems:
         raise refused(usage.problems)
@@ -147,8 +153,8 @@ def _names_made(tree: nodes.Template) -> Iterator[str]:
 
 
 def _trees(
-    environment: Sandbox, text: str, place: Place, seen: set[str]
-) -> Iterator[tuple[nodes.Template, Place]]:
+    scope: Scope, environment: Sandbox, text: str, place: Place, seen: set[str]
+) -> Iterator[tuple[nodes.Template, Place, str]]:
     try:
         tree = environment.parse(text)
         environment.compile(tree)  # unknown filters and tests show here only
@@ -156,13 +162,17 @@ def _trees(
     except TemplateSyntaxError as error:
         line = error.lineno if not place.header else place.line
         where = f"{place.file}:{line}" if line else place.file
-        message = f"{where}: {_syntax(environment, str(error.message))}"
+        told_by_jinja = str(error.message)
+        lines = text.split("\n")
+        wrong = lines[error.lineno - 1] if 0 < error.lineno <= len(lines) else ""
+        message = f"{where}: {advice(scope, wrong, told_by_jinja) or _syntax(environment, told_by_jinja)}"
         raise refused([Problem(None, place.header or None, place.kind, message)]) from None
-    yield tree, place
+    yield tree, place, text
     for name in meta.find_referenced_templates(tree):
         if name in seen:
             continue
         yield from _trees(
+            scope,
             environment,
             _included(environment, name, place),
             Place(name or "", kind=place.kind),

@@ -85,6 +85,7 @@ class Summary:
         results: the result log.
         ledger: the ledger's file.
         zone: in which times are told; None for the machine's own.
+        message: the sentence of the error that ended it; empty if none did.
     """
 
     campaign: str
@@ -101,6 +102,7 @@ class Summary:
     results: Path | None = None
     ledger: Path | None = None
     zone: tzinfo | None = None
+    message: str = ""
 
     @property
     def reason(self) -> str | None:
@@ -109,6 +111,8 @@ class Summary:
             return None
         if self.why:
             return self.why
+        if self.exit_code is ExitCode.STOPPED and not self.counts.deferred:
+            return None  # rows are simply left
         if self.exit_code is ExitCode.SOME_FAILED:
             return "failed" if self.counts.failed else "invalid"
         return _REASONS[self.exit_code]
@@ -129,7 +133,7 @@ class Summary:
 
     def as_json(self) -> dict[str, object]:
         """The object of `--json`, schema 1. Keys are only ever added."""
-        return {
+        told: dict[str, object] = {
             "schema": 1,
             "campaign": self.campaign,
             "run": self.run or None,
@@ -147,6 +151,7 @@ class Summary:
             "results": str(self.results) if self.results else None,
             "ledger": str(self.ledger) if self.ledger else None,
         }
+        return {**told, "message": self.message} if self.message else told
 
 
 def counts_json(counts: Counts) -> dict[str, int]:

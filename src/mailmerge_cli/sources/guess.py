@@ -30,13 +30,23 @@ def guess_columns(columns: tuple[Column, ...], sample: Sequence[Row]) -> Guess:
     name, given, family = _names(left, cells, sample)
     taken = {column.index for column in (email, key, name, given, family) if column is not None}
     figures = tuple(c for c in columns if c.index not in taken and _holds_figures(c, cells[c.index]))
-    return Guess(email, name, key, (of_email, _of_name(name, given, family), of_key), given, family, figures)
+    gaps = tuple(c for c in (key, name, *figures) if c is not None and not _is_full(c, sample))
+    reasons = (of_email, _of_name(name, given, family), of_key)
+    return Guess(email, name, key, reasons, given, family, figures, gaps)
 
 
 def _filled(column: Column, sample: Sequence[Row]) -> list[Cell]:
     """What stands in that column, without its blank cells."""
     found = (row.cells[column.index] for row in sample if column.index < len(row.cells))
     return [cell for cell in found if not isinstance(cell, str) or cell.strip()]
+
+
+def _is_full(column: Column, sample: Sequence[Row]) -> bool:
+    """Whether something is to be seen in each of its cells; a number can be formatted to show nothing."""
+    try:
+        return all(column.index < len(row.cells) and str(row.cells[column.index]).strip() for row in sample)
+    except CellFault:
+        return False
 
 
 def _share(cells: Sequence[Cell], wanted: re.Pattern[str]) -> float | None:

@@ -14,7 +14,7 @@ from mailmerge_cli.model.table import Column
 from mailmerge_cli.starter.kind import Kind
 from mailmerge_cli.starter.message import message_text, value_of
 
-_TEMPLATE = re.compile(r"\{[{%#]")
+_TEMPLATE = re.compile(r"[{｛｝]")
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
@@ -99,9 +99,21 @@ def _recipients(kind: Kind, own: OwnList, folder: Path) -> list[str]:
     return [
         *lines,
         "",
-        '# required = ["a title"]        # columns that must not be empty; if one is, nothing is sent',
+        *_required(kind, guess),
         "# where = 'a_name == \"yes\"'     # rows for which this is not true are left out; the names are those above",
     ]
+
+
+def _required(kind: Kind, guess: Guess) -> list[str]:
+    """What must not be empty in a payslip: key, name and figures, unless the list has empty cells there already."""
+    note = "# columns that must not be empty; if one is, nothing is sent"
+    wanted = [column for column in (guess.key, guess.name, *guess.figures) if column and column.title]
+    full = [_toml(column.title) for column in wanted if column not in guess.gaps]
+    if kind is not Kind.PAYSLIP or not full:
+        return [f'# required = ["a title"]        {note}']
+    gaps = ", ".join(_one_line(column.title) for column in wanted if column in guess.gaps)
+    left = [f"# Not among them, because cells are empty there now: {gaps}"] if gaps else []
+    return [note, *left, f"required = [{', '.join(full)}]"]
 
 
 def _listed(column: Column) -> str:

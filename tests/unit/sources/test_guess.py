@@ -305,3 +305,15 @@ def test_words() -> None:
 def test_an_empty_title_fits_nothing() -> None:
     """No words, no sense."""
     assert {sense for sense in Sense if fits("", sense) is not Standing.NONE} <= {Sense.AMOUNT}
+
+
+def test_gaps_are_the_columns_with_a_blank_cell() -> None:
+    """A blank cell, and a number that is formatted to show nothing, are gaps of key, name and figures; of nothing else."""
+    names = ["工号", "姓名", "邮箱", "基本工资", "奖金", "实发工资", "备注"]
+    zero = RealCell(0.0, "0;-0;;@")
+    found = guess(
+        names,
+        ("1", "王芳", "w@example.org", RealCell(1.5, "0.00"), zero, RealCell(1.5, "0.00"), "x"),
+        ("2", "李娜", "l@example.org", RealCell(2.5, "0.00"), RealCell(2.5, "0"), "", ""),
+    )
+    assert [title(column) for column in found.gaps] == ["奖金", "实发工资"]

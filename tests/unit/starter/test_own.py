@@ -1,6 +1,7 @@
 """campaign.toml and the message around a person's own list."""
 
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import jinja2
@@ -48,7 +49,7 @@ def test_columns_are_named(tmp_path: Path, kind: Kind) -> None:
 
     assert {key: value for key, value in settings(tmp_path)["recipients"].items() if key != "duplicates"} | {"file": ""} == {
         "file": "", "email": "Work e-mail", "name": "姓名", "key": "工号"
-    }  # fmt: skip
+    } | ({"required": ["工号", "姓名", "Net pay", "in"]} if kind is Kind.PAYSLIP else {})  # fmt: skip
     assert settings(tmp_path)["account"] == "outbox:outbox"
     comments = [
         line
@@ -62,6 +63,15 @@ def test_columns_are_named(tmp_path: Path, kind: Kind) -> None:
     ):
         assert any(value in line and line.endswith(title) for line in comments)
     assert "# Address: one." in comments
+
+
+def test_what_a_payslip_needs_is_required_where_the_list_has_it(tmp_path: Path) -> None:
+    """Key, name and figures must not be empty, but for columns with empty cells; those are told in a comment."""
+    write_campaign(Kind.PAYSLIP, tmp_path, own=own(guess=replace(GUESS, gaps=(PAID,))))
+
+    assert settings(tmp_path)["recipients"]["required"] == ["工号", "姓名", "Net pay"]
+    text = (tmp_path / "campaign.toml").read_text(encoding="utf-8")
+    assert "because cells are empty there now: in" in text
 
 
 @pytest.mark.parametrize("kind", Kind)

@@ -1,0 +1,129 @@
+"""Catalogue Q, as the program meets it: what providers say when the account, and not a row, is at fault."""
+
+from __future__ import annotations
+
+import pytest
+
+from faults.trial import Trial, small
+from support.program import run_here
+
+SOON = ("--max-wait", "20s")
+
+
+pytestmark = pytest.mark.usefixtures("impatient")
+
+
+@pytest.mark.parametrize(
+    ("id_", "step", "reply", "codes", "reason"),
+    [
+        (
+            "Q01",
+            "END",
+            "550-5.4.5 Daily user sending limit exceeded. For more\n550 5.4.5 information - gsmtp",
+            (75,),
+            "quota",
+        ),
+        (
+            "Q02",
+            "MAIL",
+            "421 4.7.28 Our system has detected an unusual rate of unsolicited mail",
+            (75,),
+            None,
+        ),
+        ("Q03", "RCPT", "450 4.2.1 Peak SMTP relay limit exceeded for customer.", (75,), None),
+        (
+            "Q06",
+            "END",
+            "554 5.2.0 STOREDRV.Submission.Exception:SubmissionQuotaExceededException",
+            (75,),
+            "quota",
+        ),
+        ("Q06", "END", "550 5.7.705 Access denied, tenant has exceeded threshold.", (75,), None),
+        (
+            "Q07",
+            "MAIL",
+            "550 5.7.60 SMTP; Client does not have permissions to send as this sender",
+            (78,),
+            "config",
+        ),
+        ("Q08", "END", "554 5.2.2 mailbox full; STOREDRV.Submission.Exception", (75,), None),
+        ("Q09", "END", "454 Throttling failure: Maximum sending rate exceeded.", (75,), None),
+        ("Q09", "END", "454 Throttling failure: Daily message quota exceeded.", (75,), "quota"),
+        (
+            "Q10",
+            "MAIL",
+            "421 4.7.0 [TSS04] Messages from 192.0.2.1 temporarily deferred due to unexpected volume",
+            (75,),
+            None,
+        ),
+        (
+            "Q10",
+            "MAIL",
+            "550 5.7.1 messages from [192.0.2.1] weren't sent, on our block list (S3150)",
+            (75,),
+            None,
+        ),
+    ],
+)
+def test_Q01_Q02_Q03_Q06_Q07_Q08_Q09_Q10_a_fault_of_the_account_stops_the_run_and_burns_nobody(
+    trial: Trial, id_: str, step: str, reply: str, codes: tuple[int, ...], reason: str | None
+) -> None:
+    """One such refusal is enough: but for the next one, which may be under way already, nothing goes; nobody is failed or in doubt, and it goes on another time."""
+    small(trial, 5, sending="")
+    trial.server.replies[step] = reply
+    ran = trial.send("--max-wait", "1s")
+
+    assert ran.code in codes, (id_, ran.err)
+    assert reason in (None, ran.json["reason"])
+    counts = ran.json["counts"]
+    assert (0, 0, 0, 5) == (
+        counts["failed"],
+        counts["in_doubt"],
+        counts["sent"],
+        counts["pending"] + counts["deferred"],
+    )
+    assert 2 >= trial.server.verbs().count("MAIL"), (id_, "the next one may have been under way already")
+
+
+def test_Q04_three_connections_where_two_are_too_many(trial: Trial) -> None:
+    """432 4.3.2: going on with fewer, after a while; nobody is failed or in doubt, and nothing is tried again at once."""
+    small(trial, 9)
+    trial.server.replies["MAIL"] = {2: "432 4.3.2 Concurrent connections limit exceeded."}
+    ran = trial.send("--connections", "3", "--max-wait", "1s")
+
+    assert (75, 0, 0) == (ran.code, ran.json["counts"]["failed"], ran.json["counts"]["in_doubt"]), ran.err
+    assert "fewer connections" in ran.err
+    trial.nobody_twice()
+
+
+def test_Q05_the_preset_of_a_provider_keeps_its_rate() -> None:
+    """Microsoft 365 takes 30 mails a minute: an account of it has that limit, and not more connections than three, without a word."""
+    ran = run_here(
+        "account",
+        "add",
+        "work",
+        "someone@example.org",
+        "--provider",
+        "microsoft365",
+        "--no-test",
+        "--no-input",
+        "--json",
+    )
+    shown = run_here("account", "show", "work")
+
+    assert "30/min" in shown.out, (ran, shown)
+
+
+def test_Q11_Q12_what_is_about_one_message_or_is_unknown_is_that_rows_own(trial: Trial) -> None:
+    """A content refusal for one, a code that nobody knows, no enhanced code: by the first digit, and the others go."""
+    small(trial)
+    trial.server.replies["END"] = {
+        1: "550 5.7.1 content rejected as spam",
+        2: "599 whatever",
+        3: "471 whatever",
+    }
+    ran = trial.send(*SOON)
+
+    assert (1, {"1": "failed", "2": "failed", "3": "sent", "4": "sent"}) == (ran.code, trial.states()), (
+        ran.err
+    )
