@@ -313,6 +313,24 @@ def test_one_message_for_two_lists(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         assert 4 == len(server.accepted)
 
 
+def test_a_trial_is_not_taken_for_the_real_thing(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a send into an outbox, a real account is refused and told the way; --new-run sends to everybody under the same label."""
+    trial.write(people(3), top='run = "2026-10"')
+    assert 0 == trial.send("-a", f"outbox:{trial.folder}/out").code
+    monkeypatch.setattr(
+        "mailmerge_cli.cli.sending.is_loopback", lambda host: False
+    )  # the test's server stands for a real one
+    refused = trial.send()
+    assert (65, "changed", []) == (refused.code, refused.json["reason"], trial.server.accepted)
+
+    real = trial.send("--new-run")
+    assert (0, 3, "2026-10") == (real.code, real.json["sent_now"], real.json["run"])
+    assert (0, 0) == (trial.send().code, trial.send().json["sent_now"])
+    assert 65 == trial.send("--new-run").code
+    labels = [one["run"] for one in run_here("runs", trial.folder, "--json").json["runs"]]
+    assert ["2026-10.trial", "2026-10"] == labels
+
+
 def test_a_folder_copied_with_its_ledger_is_refused(trial: Trial, tmp_path: Path) -> None:
     """The copy does not know what the original sends from now on; it must be adopted on purpose."""
     trial.write(people(3))

@@ -14,6 +14,7 @@ from mailmerge_cli.errors import Refused
 from mailmerge_cli.ledger.reading import Reading
 from mailmerge_cli.model.delivery import Delivery, Run
 
+_COMPARED = 20_000  # keys that are looked through for near ones; more would take seconds
 _Named = TypeVar("_Named", OnKeys, InputsOnKeys)
 
 
@@ -59,7 +60,7 @@ def _by_address(ledger: Reading, run: Run, words: Sequence[str]) -> dict[str, De
 
 
 def _nobody(run: Run, words: Sequence[str], keys: Sequence[str]) -> Refused:
-    near = dict.fromkeys(key for word in words for key in get_close_matches(word, keys, n=3))
+    near = dict.fromkeys(key for word in words for key in get_close_matches(word, keys[:_COMPARED], n=3))
     nearest = f" The nearest: {', '.join(near)}." if near else ""
     return Refused(
         f"No such key or address in run “{run.label}”: {', '.join(words)}.{nearest}",

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from typing import Annotated
+from unicodedata import normalize
 
 import typer
 
 from mailmerge_cli.cli.options import InputsOnKeys
+from mailmerge_cli.cli.people import apart, named
 from mailmerge_cli.cli.place import run_of, spool_for
 from mailmerge_cli.cli.screen import Screen
 from mailmerge_cli.errors import ExitCode, MailmergeError, Refused
-from mailmerge_cli.ledger.ledger import Ledger
-from mailmerge_cli.model.delivery import Run, State
+from mailmerge_cli.model.delivery import Delivery, Run, State
+
+_SHOWN = 20  # people who are named before the question
 
 
 def resend(
     keys: Annotated[
-        list[str], typer.Argument(metavar="KEY...", help="Keys of the people.", show_default=False)
+        list[str],
+        typer.Argument(metavar="KEY...", help="Keys or addresses of the people.", show_default=False),
     ],
     to: Annotated[
         str | None, typer.Option("--to", metavar="ADDRESS", help="To this address instead (one key only).")
@@ -36,19 +40,20 @@ def resend(
     from mailmerge_cli.cli.typed import typed_of
     from mailmerge_cli.cli.wishes import Wishes, account_of, credentials_for, place_with
 
+    inputs, words = apart(inputs, keys)
     place = place_with(inputs)
     sender = account_of(place)
-    address = _checked(to, keys)
+    address = _checked(to, words)
     credentials = credentials_for(sender, screen, password_stdin=password_stdin)
     typed = typed_of(inputs, place.campaign.account)
     with place.writing(must_exist=True) as ledger:
         run = run_of(ledger, inputs)
-        _check_keys(ledger, run, keys)
-        question = f"{len(keys)} of run “{run.label}” have their mail already. Send them a second one?"
-        if not screen.confirm(question, yes=yes):
+        people = named(ledger, run, words)
+        _check(people)
+        if not _agreed(screen, run, people, address, yes=yes):
             screen.say("Nothing was sent.")
             return ExitCode.OK
-        wishes = Wishes(only=tuple(keys), yes=True, again=True, again_to=address)
+        wishes = Wishes(only=tuple(one.key for one in people), yes=True, again=True, again_to=address)
         choice = Choice(run.label, run, run.opened)
         spool = spool_for(place, run.label)
         kept = spool is not None and spool.exists()
@@ -73,13 +78,37 @@ def _checked(to: str | None, keys: list[str]) -> str:
         raise Refused(f"--to {to}: {fault}.") from fault
 
 
-def _check_keys(ledger: Ledger, run: Run, keys: list[str]) -> None:
-    found = ledger.find(run, keys)
-    if missing := [key for key in keys if key not in found]:
-        raise Refused(f"No such key in run “{run.label}”: {', '.join(missing)}. `mailmerge log` lists them.")
-    other = [f"{key} ({found[key].state.value})" for key in keys if found[key].state is not State.SENT]
+def _check(people: list[Delivery]) -> None:
+    other = [f"{one.key} ({one.state.value})" for one in people if one.state is not State.SENT]
     if other:
         raise Refused(
             f"Only people who have their mail can get a second one; not: {', '.join(other)}.",
             hint="Failed ones: `mailmerge send --retry-failed`; in doubt: `mailmerge resolve`.",
         )
+
+
+def _agreed(screen: Screen, run: Run, people: list[Delivery], address: str, *, yes: bool) -> bool:
+    """Whether somebody who has seen each of them says yes: y for one, their number for more."""
+    if not yes:
+        screen.must_ask()
+    screen.say(f"A second mail of run “{run.label}”:")
+    for one in people[:_SHOWN]:
+        to = f"to {address} (was {one.address})" if address else one.address
+        screen.say(
+            f"  row {one.row}, {one.key}, {to}" if one.key != one.address else f"  row {one.row}, {to}"
+        )
+    if len(people) > _SHOWN:
+        screen.say(f"  … and {len(people) - _SHOWN} more")
+    if yes or len(people) == 1:
+        return screen.confirm("Send it?", yes=yes)
+    return _counted(screen, len(people))
+
+
+def _counted(screen: Screen, count: int) -> bool:
+    while (answer := screen.ask(f"Type {count} to send, q to quit: ")) is not None:
+        answer = normalize("NFKC", answer).lower()  # an input method may type full-width digits
+        if answer == str(count):
+            return True
+        if answer in ("q", "quit", "n", "no"):
+            return False
+    return False

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from mailmerge_cli.cli.options import OnKeys
+from mailmerge_cli.cli.people import apart, named
 from mailmerge_cli.cli.place import place_of, run_of
 from mailmerge_cli.cli.screen import Screen
 from mailmerge_cli.errors import ExitCode, Refused, UsageFault
@@ -16,7 +17,7 @@ from mailmerge_cli.model.delivery import Delivery, Run, State
 
 def resolve(
     keys: Annotated[
-        list[str] | None, typer.Argument(help="Keys of the deliveries.", show_default=False)
+        list[str] | None, typer.Argument(help="Keys or addresses of the deliveries.", show_default=False)
     ] = None,
     sent: Annotated[bool, typer.Option("--sent", help="They arrived: count them as sent.")] = False,
     resend: Annotated[
@@ -31,13 +32,14 @@ def resolve(
     """Say what became of deliveries in doubt."""
     if sent == resend:
         raise UsageFault("Say one of --sent (they arrived) and --resend (send them again).")
-    if bool(keys) == all_:
+    where, words = apart(where, keys or (), all_=all_)
+    if bool(words) == all_:
         raise UsageFault("Name the keys, or say --all.")
     with place_of(where).writing(must_exist=True) as ledger:
         run = run_of(ledger, where)
-        doubtful = _doubtful(ledger, run, keys)
+        doubtful = _doubtful(ledger, run, words)
         word = "as sent" if sent else "to be sent again by the next `mailmerge send`"
-        people = ", ".join(one.key for one in doubtful[:5]) + (", …" if len(doubtful) > 5 else "")
+        people = ", ".join(map(_told, doubtful[:5])) + (", …" if len(doubtful) > 5 else "")
         if not screen.confirm(f"{len(doubtful)} in doubt ({people}): take them {word}?", yes=yes):
             screen.say("Nothing was changed.")
             return ExitCode.OK
@@ -48,12 +50,15 @@ def resolve(
     return ExitCode.OK
 
 
-def _doubtful(ledger: Ledger, run: Run, keys: list[str] | None) -> list[Delivery]:
-    found = list(ledger.deliveries(run, states=(State.IN_DOUBT,), keys=keys))
-    missing = set(keys or ()) - {one.key for one in found}
-    if missing:
+def _told(one: Delivery) -> str:
+    return one.address if one.key == one.address else f"{one.key} {one.address}"
+
+
+def _doubtful(ledger: Ledger, run: Run, words: list[str]) -> list[Delivery]:
+    found = named(ledger, run, words) if words else list(ledger.deliveries(run, states=(State.IN_DOUBT,)))
+    if other := [one.key for one in found if one.state is not State.IN_DOUBT]:
         raise Refused(
-            f"Not in doubt in run “{run.label}”: {', '.join(sorted(missing))}. `mailmerge log --state in_doubt` lists those that are."
+            f"Not in doubt in run “{run.label}”: {', '.join(other)}. `mailmerge log --state in_doubt` lists those that are."
         )
     if not found:
         raise Refused(f"Nothing is in doubt in run “{run.label}”.")

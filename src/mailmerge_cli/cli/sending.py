@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 from mailmerge_cli.campaign.changes import amendment_for
 from mailmerge_cli.campaign.outgoing import Maker, Outgoing
 from mailmerge_cli.campaign.runs import Choice, choose_run, other_unfinished
+from mailmerge_cli.campaign.trials import put_trial_aside, refuse_after_trial
 from mailmerge_cli.cli.agreement import Agreement, where_mails_stay
 from mailmerge_cli.cli.boundary import Standing
 from mailmerge_cli.cli.closing import closing
@@ -28,6 +29,7 @@ from mailmerge_cli.cli.prepare import Preparation, open_inputs, prepare
 from mailmerge_cli.cli.progress import Progress
 from mailmerge_cli.cli.screen import Screen
 from mailmerge_cli.cli.wishes import Wishes
+from mailmerge_cli.config.account_url import is_loopback
 from mailmerge_cli.config.places import quota_path
 from mailmerge_cli.engine.crew import Crew
 from mailmerge_cli.engine.line import Carrier
@@ -86,6 +88,8 @@ class Sending:
     def send_all(self, ledger: Ledger, now: datetime, *, label: str = "", new_run: bool = False) -> Summary:
         """The run that is meant, after other unfinished ones if the campaign says so."""
         campaign = self._place.campaign
+        if new_run and (aside := put_trial_aside(ledger, choose_run(ledger, campaign, now, label=label).run)):
+            self._screen.note(f"The trial is kept as run {aside}.")
         choice = choose_run(ledger, campaign, now, label=label, new_run=new_run)
         self._stand(ledger, choice)
         for other in other_unfinished(ledger, campaign, choice):
@@ -102,6 +106,8 @@ class Sending:
     def send(self, ledger: Ledger, choice: Choice) -> Summary:
         """Everything, for one run. Raises what refuses it before anything was sent; `standing` then tells of it."""
         self._stand(ledger, choice)
+        if self._account.kind != "outbox" and not is_loopback(self._account.host):
+            refuse_after_trial(ledger, choice.run)
         spool = spool_for(self._place, choice.label)
         with ExitStack() as stack:
             stack.callback(self._forget_list, spool, ledger, choice.label)

@@ -224,6 +224,19 @@ class Ledger(Reading):
         change = f"{FRESH}, message_id = ?1, address = ?2, content_hash = ?3"
         return self._each(Event.RESEND, change, rows, "run = ?4 AND id = ?5", State.SENT)
 
+    def put_aside(self, run: Run) -> str:
+        """A run that was a trial gives its label free; what was left of it is cancelled. Returns its new label."""
+        labels = {one.label for one in self.runs()}
+        aside = next(
+            f"{run.label[:50]}.trial{n or ''}"
+            for n in range(len(labels) + 1)
+            if f"{run.label[:50]}.trial{n or ''}" not in labels
+        )
+        self.cancel(run)
+        with self._change() as connection:
+            connection.execute("UPDATE runs SET label = ? WHERE id = ?", (aside, run.id))
+        return aside
+
     def cancel(self, run: Run) -> int:
         """What is left of the run will not be sent. Returns how many."""
         return self._by_word(

@@ -41,6 +41,10 @@ _SAID: Final = "started, ended, verdict, code, enhanced, reply, remote_id, accou
 _NOW: Final = "last_attempt, ended, verdict, code, enhanced, reply, remote_id, account, message_id"
 
 
+_TRIALS: Final = ("written to ", "Kept as ")
+"""How the replies of transports/outbox.py and mailbox/server.py begin."""
+
+
 class Reading:
     """A ledger that is asked; a context manager. `Ledger` makes it.
 
@@ -99,6 +103,13 @@ class Reading:
         """How many deliveries are in which state."""
         rows = self._all("SELECT state, count(*) FROM deliveries WHERE run = ? GROUP BY state", run.id)
         return to_counts(rows, orphans=self._orphans)
+
+    def tried_out(self, run: Run) -> int:
+        """How many sent mails of the run only became files: by an outbox, or in the program's own mailbox."""
+        replies = " OR ".join("reply LIKE ?" for _ in _TRIALS)
+        sql = f"SELECT count(*) FROM deliveries WHERE run = ? AND state = 'sent' AND ({replies})"
+        number: int = self._all(sql, run.id, *(f"{begin}%" for begin in _TRIALS))[0][0]
+        return number
 
     def nothing_begun(self, run: Run) -> bool:
         """Whether no mail of the run was ever begun; such a run is replaced freely."""
