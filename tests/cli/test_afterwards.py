@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
+from support.arrivals import url
 from support.program import ended, run_here, running
 from support.scripted_smtp import Delay, ScriptedServer
 from support.terminal import run_on_terminal
@@ -24,7 +26,8 @@ def test_status_beside_a_send_advises_nothing(campaign: Path, server: ScriptedSe
         assert ended(sender).code == 0
 
     assert "A send is at work on it now" in shown.out
-    assert "resolve" not in shown.out and "mailmerge send" not in shown.out
+    assert "resolve" not in shown.out
+    assert "mailmerge send" not in shown.out
     assert (True, "locked", 0, 5) == (
         told["at_work"],
         told["reason"],
@@ -49,7 +52,7 @@ def test_a_second_mail_goes_to_people_who_were_named(campaign: Path, server: Scr
     assert (0, 6) == (code, len(server.accepted)), shown
     assert "row 3, 2, to home@example.com (was p2@example.org)" in shown
 
-    code, shown = on_terminal([("Type 2", "y\n"), ("quit: Type 2", "q\n")], "resend", "3", "4")
+    code, shown = on_terminal([("Type 2", "y\nq\n")], "resend", "3", "4")
     assert (0, 6) == (code, len(server.accepted)), shown
     assert "row 4, 3, p3@example.org" in shown
     code, shown = on_terminal([("Type 2", "2\n")], "resend", "3", "4")
@@ -65,3 +68,63 @@ def test_people_are_named_by_key_or_address(campaign: Path, server: ScriptedServ
     assert (65, True) == (wrong.code, "The nearest: 2." in wrong.err), wrong.err
     assert "Not in doubt" in run_here("resolve", "--sent", campaign, "p2@example.org", "--yes").err
     assert "Nothing is in doubt" in run_here("resolve", "--sent", campaign, "--all", "--yes").err
+
+
+def test_q_at_the_first_question_begins_nothing(campaign: Path) -> None:
+    """The hint is the command as it was typed, --new-run and all, and nothing is called interrupted."""
+    code, shown = on_terminal([("Type 5", "q\n")], "send", "--new-run", "--run", "r")
+
+    assert code == 130, shown
+    assert "To send: mailmerge send --new-run --run r" in shown
+    assert "interrupted" not in shown.lower()
+
+
+def test_before_the_first_run_there_is_none(campaign: Path) -> None:
+    """A ledger without a run is told like no ledger; `log`, `runs` and `status` take the words of a `send`."""
+    on_terminal([("Type 5", "q\n")], "send")
+    ran = run_here("status", "--account", "hr")
+
+    assert (65, True) == (ran.code, "There is no run of this campaign yet" in ran.err), ran.err
+    run_here("send", "--yes")
+    assert [run_here(name, "-a", "hr").code for name in ("status", "log", "runs")] == [0, 0, 0]
+
+
+def test_without_a_campaign_file_the_hint_says_what_it_lacks(here: Path, server: ScriptedServer) -> None:
+    """`status -r -m` gives the command as far as it knows it, and says that it is not all."""
+    words = ("-r", "people.csv", "-m", "letter.txt")
+    run_here("send", *words, "-a", url(server), "--yes", "--limit", "1")
+    shown = run_here("status", *words).out
+
+    assert "mailmerge send -r people.csv -m letter.txt" in shown
+    assert "with the same options as before (--account, --exclude, …)" in shown
+    known = run_here("status", *words, "-a", "hr").out
+    assert "mailmerge send -r people.csv -m letter.txt -a hr" in known
+    assert "(--exclude, …)" in known
+
+
+def test_log_and_runs_fit_a_terminal_of_80_columns(campaign: Path) -> None:
+    """No word is broken and no line is longer: short times, no column that tells nothing, sentences alone are folded."""
+    run_here("send", "--yes", "--run", "2026-10")
+    run_here("send", "--yes", "--run", "2026-11", "--limit", "2")
+
+    for words, whole in (
+        (("log",), ("p5@example.org", "pending", "address")),
+        (("log", "--attempts"), ("p2@example.org", "accepted")),
+        (("runs",), ("2026-10", "pending", "opened")),
+    ):
+        code, shown = on_terminal([], *words)
+        assert code == 0
+        assert all(word in shown for word in whole), shown
+        assert max(map(len, re.sub("\x1b\\[[0-9;]*m", "", shown).splitlines())) <= 80
+    assert "attempts" not in run_here("log").out
+    assert re.search(r"\b[0-9]{2}:[0-9]{2}\b", run_here("log").out)
+
+
+def test_log_says_when_there_is_nothing_to_list(campaign: Path) -> None:
+    """A state that nobody has is told in words; a file in a folder that does not exist is refused, not made."""
+    run_here("send", "--yes")
+    assert run_here("log", "--state", "failed").out == "No such deliveries.\n"
+    ran = run_here("log", "--out", "nowhere/log.csv")
+
+    assert (66, True) == (ran.code, "no folder nowhere" in ran.err), ran.err
+    assert not Path("nowhere").exists()

@@ -59,6 +59,19 @@ def test_the_default_is_a_payslip_in_the_current_folder(here: Path) -> None:
     assert run_here("check").code == 0
 
 
+def test_init_without_a_folder_wants_an_empty_one(here: Path) -> None:
+    """Among other files it is 65 and names a folder; `.` and an own list say that this one is meant."""
+    (here / "list.csv").write_text("email\na@example.org\n")
+    ran = run_here("init")
+    assert ran.code == 65
+    assert "mailmerge init payslips" in ran.err
+    assert [path.name for path in here.iterdir()] == ["list.csv"]
+    assert run_here("init", "-r", "list.csv").code == 0
+    assert run_here("init", ".", "--kind", "newsletter").code == 65  # campaign.toml is there now
+    (here / "campaign.toml").unlink()
+    assert run_here("init", ".", "--kind", "newsletter").code == 0
+
+
 def test_an_unknown_kind_is_2(here: Path) -> None:
     """A kind that is not there: told with those that are; nothing written."""
     ran = run_here("init", "c", "--kind", "invoice")
@@ -127,6 +140,19 @@ def test_an_empty_net_pay_is_told_after_init(here: Path) -> None:
     assert checked.code == 65
     assert "实发工资" in checked.err
     assert "4" in checked.err
+
+
+def test_hidden_rows_are_to_be_unhidden_before_init(here: Path) -> None:
+    """65 with the rows; no word of a campaign.toml that is not there yet; nothing written."""
+    book, sheet = write_workbook(here / "list.xlsx", [("email",), ("a@example.org",), ("b@example.org",)])
+    sheet.row_dimensions[3].hidden = True
+    book.save(here / "list.xlsx")
+    ran = run_here("init", "c", "-r", "list.xlsx")
+
+    assert (ran.code, (here / "c").exists()) == (65, False)
+    assert "1 hidden row: 3" in ran.err
+    assert "Unhide" in ran.err
+    assert "campaign.toml" not in ran.err
 
 
 def test_an_own_list_that_is_not_there_is_66(here: Path) -> None:

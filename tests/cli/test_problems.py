@@ -252,6 +252,7 @@ def test_F07_no_address_column_names_the_columns(here: Path, server: ScriptedSer
     assert "note" in ran.err
     wrong = send("--email-column", "emial")
     assert wrong.code == 65
+    assert "[recipients] email (or --email-column)" in wrong.err
 
 
 @pytest.mark.parametrize(

@@ -304,7 +304,8 @@ def test_the_closing_table_says_where_everybody_stands() -> None:
         (ExitCode.OK, Counts(sent=1), "complete."),
         (ExitCode.STOPPED, Counts(sent=1, pending=1), "stopped early, mails are left."),
         (ExitCode.REFUSED, Counts(), "refused, nothing was sent."),
-        (ExitCode.INTERRUPTED, Counts(pending=1), "interrupted."),
+        (ExitCode.INTERRUPTED, Counts(sent=1, pending=1), "interrupted."),
+        (ExitCode.INTERRUPTED, Counts(pending=1), "not begun."),
         (ExitCode.IN_DOUBT, Counts(in_doubt=1), "ended, but not all went well."),
     ],
 )

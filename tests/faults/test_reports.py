@@ -132,11 +132,12 @@ def test_L07_a_wrong_command_line_sends_nothing(
 
 
 def test_L07_help_is_0_and_a_missing_folder_66(trial: Trial) -> None:
-    """--help asks nothing and does nothing; a campaign that is not there is named."""
+    """--help asks nothing and does nothing; a campaign that is not there, or whose name no disk takes, is named."""
     assert 0 == run_here("send", "--help").code
     ran = run_here("send", trial.folder / "nowhere", "--yes")
     assert 66 == ran.code
     assert "nowhere" in ran.err
+    assert 66 == run_here("send", "x" * 5000, "--yes").code
     assert 0 == trial.server.connections
 
 

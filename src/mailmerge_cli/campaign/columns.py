@@ -63,23 +63,25 @@ def assign_roles(
     guess = guess_columns(tuple(columns), sample)
     reasons: list[str] = []
 
-    def named(wanted: str, guessed: Column | None, what: str, option: str) -> Column | None:
+    def named(wanted: str, guessed: Column | None, what: str, place: str) -> Column | None:
         if wanted:
-            return find_column(columns, wanted, option)
+            return find_column(columns, wanted, place)
         if guessed is not None:
             reasons.append(f"{what}: column “{guessed.title}”")
         return guessed
 
-    email = named(settings.email, guess.email, "address", "--email-column")
+    email = named(settings.email, guess.email, "address", "[recipients] email (or --email-column)")
     if email is None and not own_to:
         raise Refused(
             'No column is plainly the address column. Name it with --email-column, or `email = "…"` under '
             f"[recipients]. The columns are: {', '.join(c.title for c in columns)}.",
             problems=(Problem(None, None, "column", "no address column"),),
         )
-    name = named(settings.name, guess.name, "name", "--name-column")
-    key = find_column(columns, settings.key, "--key-column") if settings.key else None
-    required = tuple(find_column(columns, each, "required") for each in settings.required)
+    name = named(settings.name, guess.name, "name", "[recipients] name (or --name-column)")
+    key = named(settings.key, None, "key", "[recipients] key (or --key-column)")
+    required = tuple(
+        find_column(columns, each, "[recipients] required (or --require)") for each in settings.required
+    )
     return Roles(email, name, key, required, tuple(reasons))
 
 

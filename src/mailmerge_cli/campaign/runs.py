@@ -67,22 +67,28 @@ def find_run(past: Past, label: str) -> Run:
     runs = past.runs()
     if not label and runs:
         return runs[-1]
+    if not runs:
+        raise Refused("There is no run of this campaign yet; `mailmerge send` begins one.")
     for run in runs:
         if run.label == label:
             return run
-    labels = ", ".join(run.label for run in runs) or "none yet"
+    labels = ", ".join(run.label for run in runs)
     raise Refused(f"There is no run “{label}”. Runs of this campaign: {labels}.")
 
 
-def other_unfinished(past: Past, campaign: Campaign, choice: Choice) -> list[Run]:
-    """Other runs with rows left, when the campaign says to finish or cancel them first; Refused where it says refuse."""
+def other_unfinished(past: Past, campaign: Campaign, choice: Choice, where: str = "") -> list[Run]:
+    """Other runs with rows left, when the campaign says to finish or cancel them first; Refused where it says refuse.
+
+    `where`: the words that name the campaign, quoted for a shell, for the commands of the hint; empty for the current folder.
+    """
     others = past.unfinished(choice.label)
     if others and campaign.unfinished is Unfinished.REFUSE:
         told = "; ".join(f"“{run.label}” has {counts.left} rows left" for run, counts in others)
+        named = " ".join(filter(None, (where, f"--run {others[0][0].label}")))
         raise Refused(
             f"Another run is unfinished: {told}.",
-            hint=f"Finish it with `mailmerge send --run {others[0][0].label}`, give it up with `mailmerge cancel --run "
-            f'{others[0][0].label}`, or set unfinished = "finish" or "cancel" in campaign.toml.',
+            hint=f"Finish it with `mailmerge send {named}`, give it up with `mailmerge cancel "
+            f'{named}`, or set unfinished = "finish" or "cancel" in campaign.toml.',
             problems=tuple(
                 Problem(None, None, "unfinished", f"run {run.label}: {counts.left} rows left")
                 for run, counts in others

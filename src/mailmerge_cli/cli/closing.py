@@ -30,7 +30,7 @@ def _headline(summary: Summary) -> str:
         RunOutcome.COMPLETE: "complete" if summary.reason is None else "ended, but not all went well",
         RunOutcome.INCOMPLETE: "stopped early, mails are left",
         RunOutcome.REFUSED: "refused, nothing was sent",
-        RunOutcome.INTERRUPTED: "interrupted",
+        RunOutcome.INTERRUPTED: "not begun" if summary.untouched else "interrupted",
     }[summary.outcome]
     return f"{run}{word}.{now}" if run else f"{word.capitalize()}.{now}"
 

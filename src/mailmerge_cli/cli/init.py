@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 from mailmerge_cli.cli.screen import Screen
-from mailmerge_cli.errors import ExitCode
+from mailmerge_cli.errors import ExitCode, Refused
+from mailmerge_cli.model.table import Source
 from mailmerge_cli.starter import Kind, OwnList, write_campaign
 
 _SAMPLE = 200
@@ -17,8 +18,8 @@ _SAMPLE = 200
 
 def init(
     folder: Annotated[
-        Path, typer.Argument(metavar="[DIR]", help="The new campaign's folder.", show_default=False)
-    ] = Path(),
+        Path | None, typer.Argument(metavar="[DIR]", help="The new campaign's folder.", show_default=False)
+    ] = None,
     kind: Annotated[
         str, typer.Option("--kind", metavar="payslip|newsletter|letter", help="What to begin with.")
     ] = "payslip",
@@ -33,6 +34,10 @@ def init(
     screen: Screen,
 ) -> int:
     """A new campaign folder to begin with."""
+    if folder is None:
+        folder = Path()
+        if recipients is None:
+            _refuse_full(folder, kind)
     own = _own_list(recipients, sheet, encoding, delimiter) if recipients else None
     written = write_campaign(kind, folder, own=own)
     for path in written:
@@ -57,10 +62,32 @@ def init(
     return ExitCode.OK
 
 
+def _refuse_full(folder: Path, kind: str) -> None:
+    """An example is not strewn among a person's files; around his own list, and where he names the folder, it may be."""
+    if any(not path.name.startswith(".") for path in folder.iterdir()):
+        name = "payslips" if kind == Kind.PAYSLIP else kind
+        raise Refused(
+            "This folder is not empty. Nothing was written.",
+            hint=f"Name a new one: mailmerge init {name} --kind {kind}; or `.` for this one.",
+        )
+
+
 def _own_list(path: Path, sheet: str, encoding: str, delimiter: str) -> OwnList:
-    from mailmerge_cli.sources import open_source
     from mailmerge_cli.sources.guess import guess_columns
 
-    with open_source(path, sheet=sheet, encoding=encoding, delimiter=delimiter) as source:
+    with _opened(path, sheet, encoding, delimiter) as source:
         guess = guess_columns(source.columns, list(islice(source.rows(), _SAMPLE)))
         return OwnList(path.absolute(), source.columns, guess, sheet, encoding, delimiter)
+
+
+def _opened(path: Path, sheet: str, encoding: str, delimiter: str) -> Source:
+    """The list; where rows are hidden, there is no campaign.toml yet that could say what is meant."""
+    from mailmerge_cli.sources import open_source
+
+    try:
+        return open_source(path, sheet=sheet, encoding=encoding, delimiter=delimiter)
+    except Refused as error:
+        if any(problem.kind == "hidden" for problem in error.problems):
+            hint = "Unhide these rows, or delete them, save, and type the same command again."
+            raise Refused(error.message, hint=hint, problems=error.problems) from None
+        raise

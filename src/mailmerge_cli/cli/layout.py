@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from mailmerge_cli.report.escape import visible
 
 _GAP = "  "
+_WORD = 24  # a longer word of a sentence, such as a link in a reply, may be broken
 
 
 def column_lines(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
@@ -30,6 +31,21 @@ def record_lines(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> li
         told = [(visible(column), cell_text(value)) for column, value in zip(columns, row, strict=True)]
         lines += [*([""] if lines else []), *(f"{column}: {value}" for column, value in told if value)]
     return lines
+
+
+def least_width(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> int:
+    """Cells that a table needs so that no word is broken: blanks may become line ends, and a very long word may break."""
+    width = 1
+    for index, column in enumerate(columns):
+        texts = [visible(column), *(cell_text(row[index]) for row in rows)]
+        words = max((cells(word) for text in texts for word in text.split()), default=0)
+        width += (min(words, _WORD) if is_prose(texts) else words) + 3  # a blank on either side, and a gap
+    return width
+
+
+def is_prose(texts: Iterable[str]) -> bool:
+    """Whether a column holds sentences, so that its lines can be broken."""
+    return any(text.count(" ") > 1 for text in texts)
 
 
 def cell_text(value: object) -> str:
@@ -66,6 +82,12 @@ def clock_time(moment: datetime, now: datetime) -> str:
     if not days:
         return there.strftime("%H:%M:%S" if abs(there - now) < timedelta(minutes=2) else "%H:%M")
     return there.strftime("tomorrow %H:%M" if days == 1 else "%Y-%m-%d %H:%M")
+
+
+def short_time(moment: datetime, now: datetime) -> str:
+    """`10:32`, or `2026-11-20 10:32` for another day than `now`'s; in `now`'s zone."""
+    there = moment.astimezone(now.tzinfo)
+    return there.strftime("%H:%M" if there.date() == now.date() else "%Y-%m-%d %H:%M")
 
 
 def span(seconds: float) -> str:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
 import typer
 
+from mailmerge_cli.cli.layout import short_time
 from mailmerge_cli.cli.options import Where
 from mailmerge_cli.cli.place import Place, place_of, run_of
 from mailmerge_cli.cli.screen import Screen
-from mailmerge_cli.errors import ExitCode, UsageFault
+from mailmerge_cli.clock import in_zone
+from mailmerge_cli.errors import ExitCode, FileMissing, UsageFault
 from mailmerge_cli.ledger.lock import is_held
 from mailmerge_cli.ledger.reading import Reading
 from mailmerge_cli.model.delivery import Run, State
@@ -22,6 +25,8 @@ from mailmerge_cli.report.lines import ATTEMPT_COLUMNS, LOG_COLUMNS, LogLines, V
 from mailmerge_cli.report.log_file import write_log_file
 
 _SHOWN = ("row", "key", "address", "state", "attempts", "last_attempt", "reply", "reason")
+_SHOWN_ATTEMPTS = ("row", "key", "address", "attempt", "started", "verdict", "reply")
+_TIMES = ("last_attempt", "started")
 _FORMATS = ("table", "csv", "jsonl", "xlsx")
 
 
@@ -38,6 +43,10 @@ def log(
 ) -> int:
     """What became of each recipient, from the ledger."""
     form = _form(format_, out, screen)
+    if out is not None and not out.parent.is_dir():
+        raise FileMissing(
+            f"--out {out}: there is no folder {out.parent}.", hint="Make it first, or name another."
+        )
     states = _states(state)
     place = place_of(where)
     with place.reading() as ledger:
@@ -51,7 +60,7 @@ def log(
         elif form == "json":
             screen.deliver(_one_object(place, run, columns, lines))
         elif form == "table":
-            _show(screen, columns, lines)
+            _show(screen, run, columns, lines)
         else:
             screen.deliver(log_chunks(LogFormat(form), columns, lines, mark=False))
     return ExitCode.OK
@@ -105,7 +114,28 @@ def _lines(
     return ATTEMPT_COLUMNS, map(form.attempt_cells, ledger.attempts(run, keys))
 
 
-def _show(screen: Screen, columns: Sequence[str], lines: Iterable[Sequence[Value]]) -> None:
-    shown = [column for column in columns if column in _SHOWN or columns is ATTEMPT_COLUMNS]
+def _show(screen: Screen, run: Run, columns: Sequence[str], lines: Iterable[Sequence[Value]]) -> None:
+    """As a table for people: what differs from line to line, and the time as a clock shows it; the rest is in the files."""
+    shown = _SHOWN_ATTEMPTS if columns is ATTEMPT_COLUMNS else _SHOWN
     places = [columns.index(column) for column in shown]
-    screen.table(shown, ([line[place] for place in places] for line in lines))
+    rows = [dict(zip(shown, (line[place] for place in places), strict=True)) for line in lines]
+    if not rows:
+        screen.say("No such deliveries.")
+        return
+    now = in_zone(datetime.now(UTC), run.timezone)
+    for row in rows:
+        for name in _TIMES:
+            if text := row.get(name):
+                row[name] = short_time(datetime.fromisoformat(str(text)), now)
+    kept = [name for name in shown if _worth(name, rows)]
+    heads = ["time" if name in _TIMES else name for name in kept]
+    screen.table(heads, [[row[name] for name in kept] for row in rows])
+
+
+def _worth(name: str, rows: Sequence[Mapping[str, Value]]) -> bool:
+    """Whether a column tells anything: some value, more than one attempt, a key that is not the address itself."""
+    if name == "attempts":
+        return any(isinstance(row[name], int) and row[name] != 0 and row[name] != 1 for row in rows)
+    if name == "key":
+        return any(row["key"] != row["address"] for row in rows)
+    return any(row[name] not in (None, "") for row in rows)

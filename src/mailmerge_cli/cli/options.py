@@ -72,6 +72,10 @@ class Where:
         Path | None,
         typer.Option("--state-dir", help="Folder of the ledger; default: .mailmerge in the campaign."),
     ] = None
+    account: Annotated[
+        str | None,
+        typer.Option("--account", "-a", help="Not needed here; taken, so that the words of a `send` fit."),
+    ] = None
     run: Annotated[str | None, typer.Option("--run", help="The run's label; default: the latest.")] = None
 
 
@@ -94,6 +98,10 @@ class OnKeys:
     state_dir: Annotated[
         Path | None,
         typer.Option("--state-dir", help="Folder of the ledger; default: .mailmerge in the campaign."),
+    ] = None
+    account: Annotated[
+        str | None,
+        typer.Option("--account", "-a", help="Not needed here; taken, so that the words of a `send` fit."),
     ] = None
     run: Annotated[str | None, typer.Option("--run", help="The run's label; default: the latest.")] = None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 from unicodedata import normalize
 
@@ -62,7 +63,7 @@ def resend(
             summary = sending.send(ledger, choice)
         except (MailmergeError, KeyboardInterrupt) as error:
             return refuse(screen, error, sending.standing)
-    return tell_summary(screen, summary, typed)
+    return tell_summary(screen, summary, replace(typed, secret=credentials.source))
 
 
 def _checked(to: str | None, keys: list[str]) -> str:

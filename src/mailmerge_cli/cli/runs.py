@@ -5,6 +5,7 @@ from __future__ import annotations
 from mailmerge_cli.cli.options import Where
 from mailmerge_cli.cli.place import place_of
 from mailmerge_cli.cli.screen import Screen
+from mailmerge_cli.clock import in_zone
 from mailmerge_cli.errors import ExitCode
 from mailmerge_cli.report.lines import iso
 from mailmerge_cli.report.summary import counts_json
@@ -26,10 +27,16 @@ def runs(*, where: Where, screen: Screen) -> int:
             }
         )
         return ExitCode.OK
+    told = [state for state in _TOLD if state == "sent" or any(counts[state] for _, counts in lines)]
     screen.table(
-        ("run", "opened", "rows", *_TOLD),
+        ("run", "opened", "rows", *told),
         [
-            (run.label, iso(run.opened), counts["rows"], *(counts[state] for state in _TOLD))
+            (
+                run.label,
+                f"{in_zone(run.opened, run.timezone):%Y-%m-%d %H:%M}",
+                counts["rows"],
+                *(counts[state] for state in told),
+            )
             for run, counts in lines
         ],
     )

@@ -14,7 +14,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, TextIO
 
-from mailmerge_cli.cli.layout import cell_text, cells, column_lines, is_number_column, record_lines
+from mailmerge_cli.cli.layout import (
+    cell_text, cells, column_lines, is_number_column, is_prose, least_width, record_lines,
+)  # fmt: skip
 from mailmerge_cli.cli.outlet import Outlet
 from mailmerge_cli.errors import ExitCode, MailmergeError, Problem, UsageFault
 from mailmerge_cli.report.escape import json_text, visible
@@ -153,7 +155,7 @@ class Screen:
         width = self.width(self.talk)
         lines = column_lines(columns, rows)
         fits = width is None or max(map(cells, lines)) <= width
-        if self._fancy(self.talk) and (fits or (width or 0) >= _NARROW):
+        if self._fancy(self.talk) and (fits or least_width(columns, rows) <= (width or 0)):
             self._render(self.talk, self._rich_table(columns, rows, title))
             return
         if not fits:
@@ -364,7 +366,8 @@ class Screen:
         table = Table(box=SIMPLE_HEAD, title=Text(visible(title)) if title else None, title_justify="left")
         for index, column in enumerate(columns):
             justify = "right" if is_number_column(index, rows) else "left"
-            table.add_column(Text(visible(column)), justify=justify, overflow="fold")  # type: ignore[arg-type]
+            whole = not is_prose(cell_text(row[index]) for row in rows)  # an address or a state is not cut
+            table.add_column(Text(visible(column)), justify=justify, overflow="fold", no_wrap=whole)  # type: ignore[arg-type]
         for row in rows:
             table.add_row(*(_styled(column, value) for column, value in zip(columns, row, strict=True)))
         return table

@@ -1,4 +1,7 @@
-"""What the person typed, quoted for a shell, so that the next command can be told word for word."""
+"""What the person typed, quoted for a shell, so that the next command can be told word for word.
+
+Rule: every command that we advise is put together here or by `Typed`; it carries the campaign as it was typed.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +23,8 @@ _ONCE = _ONCE_WITH_VALUE | {
 }
 """Options of this call alone; the next command does not repeat them."""
 
+_REMARK = "Type it with the same options as before ({}--exclude, …)."
+
 
 def again_of() -> list[str]:
     """This command line as it is to be typed again: without what was meant for this call alone."""
@@ -34,19 +39,33 @@ def again_of() -> list[str]:
     return again
 
 
+def _as_typed() -> str:
+    """This command line, word for word."""
+    return " ".join(("mailmerge", *map(shlex.quote, get_current_context().find_root().obj)))
+
+
 def typed_of(
     where: Where | OnKeys | Inputs | InputsOnKeys, account: str = "", words: Sequence[str] = ()
 ) -> Typed:
     """How the campaign and the run were named. `words`: the whole `send` as it was typed, for the command to repeat."""
     campaign = where.campaign or where.campaign_option
-    options = [
-        word
-        for option, value in (
-            ("-r", where.recipients), ("-m", where.message), ("--state-dir", where.state_dir), ("--run", where.run),
-        )
-        if value is not None
-        for word in (option, shlex.quote(str(value)))
-    ]  # fmt: skip
     place = shlex.quote(str(campaign)) if campaign else ""
-    again = " ".join(words) or " ".join(filter(None, ("mailmerge send", place, *options)))
-    return Typed(again, place, " ".join(options), account)
+    named = _options(("-r", where.recipients), ("-m", where.message), ("--state-dir", where.state_dir))
+    options = [*named, *_options(("--run", where.run))]
+    found_by = " ".join(filter(None, (place, *named)))
+    if words:
+        return Typed(" ".join(words), place, " ".join(options), account, first=_as_typed(), found_by=found_by)
+    again = " ".join(filter(None, ("mailmerge send", place, *options, *_options(("-a", where.account)))))
+    remark = _REMARK.format("" if where.account else "--account, ") if _without_file(where) else ""
+    return Typed(again, place, " ".join(options), account, remark=remark, found_by=found_by)
+
+
+def _options(*given: tuple[str, object]) -> list[str]:
+    return [
+        word for option, value in given if value is not None for word in (option, shlex.quote(str(value)))
+    ]
+
+
+def _without_file(where: Where | OnKeys | Inputs | InputsOnKeys) -> bool:
+    """Whether options alone make the campaign, so that a later command cannot know all of them."""
+    return not (where.campaign or where.campaign_option) and where.message is not None

@@ -60,7 +60,10 @@ def find_account(
     else:
         hint = f"{known}Type: mailmerge account add {name_or_url if is_name(name_or_url) else 'NAME'}"
     raise ConfigFault(
-        sentence(f'There is no account "{name_or_url}"{did_you_mean(name_or_url, accounts)}'), hint=hint
+        sentence(
+            f'There is no account "{name_or_url}" in {accounts_path(environ)}{did_you_mean(name_or_url, accounts)}'
+        ),
+        hint=hint,
     )
 
 

@@ -25,6 +25,11 @@ __all__ = ["RESERVED_NAMES", "CampaignOptions", "load_campaign"]
 RESERVED_NAMES = frozenset(("today", "now", "month", "last_month", "campaign", "run", "row"))
 """Names that templates have of their own, so that no value may take them."""
 
+_OTHERS = {
+    **dict.fromkeys((".xlsx", ".xlsm", ".xls", ".ods"), "a workbook"),
+    **dict.fromkeys((".csv", ".tsv", ".jsonl"), "a list"),
+    **dict.fromkeys((".md", ".markdown", ".html", ".htm", ".txt"), "a message"),
+}
 _TABLES = {key.table for key in CAMPAIGN_KEYS if key.table} | {REST}
 _KEYS = {(key.table, key.name): key for key in CAMPAIGN_KEYS}
 
@@ -45,7 +50,13 @@ def load_campaign(
         ConfigFault: the file is wrong; all its faults are told.
         UsageFault: an option is wrong.
     """
-    folder, file = _find(path, options, cwd.absolute())
+    try:
+        folder, file = _find(path, options, cwd.absolute())
+    except OSError as error:  # a folder that may not be looked into, a name that no disk takes
+        raise FileMissing(
+            f"{cwd / (path or '')} cannot be looked at: {error.strerror}.",
+            hint="Name a folder that you may read, or get the right to.",
+        ) from error
     settings = _read(file) if file is not None else {}
     lay_over(settings, options, cwd, folder)
     _set_values(settings.setdefault(REST, {}), options)
@@ -71,6 +82,7 @@ def _find(path: Path | None, options: CampaignOptions, cwd: Path) -> tuple[Path,
     """The campaign's folder and file; no file where options alone are enough."""
     place = cwd / path if path is not None else cwd
     if place.is_file():
+        _refuse_other_files(place)
         return place.parent.resolve(), place.parent.resolve() / place.name
     file = place / CAMPAIGN_FILE
     if file.exists():
@@ -85,6 +97,18 @@ def _find(path: Path | None, options: CampaignOptions, cwd: Path) -> tuple[Path,
     raise FileMissing(
         f"{place} does not exist.", hint="Name a folder that holds campaign.toml, or such a file."
     )
+
+
+def _refuse_other_files(place: Path) -> None:
+    """A list or a message where a campaign is meant."""
+    what = _OTHERS.get(place.suffix.lower())
+    if what is not None:
+        file = f'"{place.name}"' if " " in place.name else place.name
+        typed = f"-r FILE -m {file}" if what == "a message" else f"-r {file} -m MESSAGE"
+        raise ConfigFault(
+            f"{place} is {what}, not a campaign.",
+            hint=f"Use {typed}, or make a campaign with `mailmerge init`.",
+        )
 
 
 def _default_name(campaign: Campaign) -> str:

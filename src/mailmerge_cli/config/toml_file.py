@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import codecs
+import re
 from pathlib import Path
 from typing import Any
 
 from mailmerge_cli.errors import ConfigFault, FileMissing
 
 _WIDE_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
+_CURLY = "“”„‟«»‘’‚‛＂＇「」『』"
 _LARGEST = 4 * 1024 * 1024
 
 
@@ -44,7 +46,7 @@ def parse_toml(text: str, path: Path) -> dict[str, Any]:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         told = str(error)
-        raise ConfigFault(f"{path} is not TOML: {told}.", hint=_advice(told)) from None
+        raise ConfigFault(f"{path} is not TOML: {told}.", hint=_curly(text, told) or _advice(told)) from None
     except (RecursionError, ValueError):  # ValueError: a number of thousands of digits
         raise ConfigFault(f"{path} is not TOML: it is nested too deep, or a number is too long.") from None
 
@@ -60,6 +62,17 @@ def _octets(path: Path) -> bytes:
         raise FileMissing(f"{path} does not exist.") from None
     except OSError as error:
         raise FileMissing(f"{path} cannot be read: {error.strerror or type(error).__name__}.") from None
+
+
+def _curly(text: str, told: str) -> str:
+    """Advice where the line that is told holds quotes of a word processor or of a Chinese keyboard."""
+    place = re.search(r"at line (\d+)", told)
+    lines = text.splitlines()
+    line = lines[int(place[1]) - 1] if place and int(place[1]) <= len(lines) else ""
+    found = next((char for char in line if char in _CURLY), "")
+    if not found:
+        return ""
+    return f'Line {place[1] if place else ""} has the quote {found}; write the straight one: ", as in key = "text".'
 
 
 def _advice(told: str) -> str:

@@ -156,8 +156,8 @@ class AttachmentField:
         try:
             return self._load(row)
         except AttachmentFault as error:
-            message = f"{error}; {self.place}"
-            faults.append(Problem(row.number, self.place.header, "attachment", message))
+            where = f"; {self.place}" if self.place.line else ""
+            faults.append(Problem(row.number, self.place.header, "attachment", f"{error}{where}"))
         except Exception as error:  # noqa: BLE001  a template raises whatever it likes
             used = {
                 column.index: column

@@ -124,7 +124,7 @@ def _checked_name(name: str, file: str, line: int, problems: list[Problem]) -> s
     if name.lower().startswith("x-") and len(name) > 2:
         return name
     if name.lower() in _OWN or name.lower().startswith(("content-", "resent-", "dkim-", "arc-")):
-        why = "is not for a template to write"
+        why = "is not for a template to write; take this line out, the program writes what is needed"
     else:
         near = difflib.get_close_matches(name.lower(), _CANONICAL, n=1, cutoff=0.7)
         why = "is not a header that a template may have" + (
@@ -143,6 +143,8 @@ def _kind(fields: list[Field], file: str, ending: str, problems: list[Problem]) 
     charset = re.fullmatch(r"\s*(?:charset\s*=\s*\"?utf-?8\"?\s*;?\s*)?", parameters, re.IGNORECASE)
     if kind is None or charset is None:
         sentence = "Content-Type is text/plain, text/html or text/markdown (the charset is always UTF-8)"
+        if value.strip().lower().startswith("multipart/"):
+            sentence += "; take this line out and write one body, the program makes the parts"
         problems.append(_fault(f"{file}:{field.line}: {sentence}", "Content-Type"))
     return kind or "text"
 

@@ -56,7 +56,7 @@ class MailboxPiece:
         for part in split_mailboxes(text) if text.strip(" ,") else []:
             found += self._read(part.strip(), lambda text: _filled(text, slots))
         if self.single and len(found) != 1:
-            raise AddressFault("holds more than one address") if found else NoAddress("is empty")
+            raise AddressFault(_many(self.piece.place.header)) if found else NoAddress("is empty")
         return tuple(found)
 
     def _read(self, part: str, filled: Callable[[str], str]) -> list[Mailbox]:
@@ -69,6 +69,11 @@ class MailboxPiece:
         if not name and not address and not self.single:
             return []
         return [(name, parse_address(address))]
+
+
+def _many(header: str) -> str:
+    advice = "; keep the one whose mail it is, and write the others into Cc" if header == "To" else ""
+    return f"holds more than one address{advice}"
 
 
 def _filled(text: str, slots: list[str]) -> str:

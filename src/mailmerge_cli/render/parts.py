@@ -164,7 +164,7 @@ class Parts:
 
     def _read_attachments(self, template: TemplateFile) -> list[AttachmentField]:
         here = [(field.value, place_of(field, self.file)) for field in template.all("Attachment")]
-        listed = Place("attachments", 0, "Attachment", kind="attachment")
+        listed = Place("[message] attachments", 0, "Attachment", kind="attachment")
         wanted = [*here, *((text, listed) for text in self._recipe.attachments)]
         return [field for text, place in wanted if (field := self._attachment(text, place)) is not None]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from mailmerge_cli.errors import ExitCode
 from mailmerge_cli.report.lines import iso
-from mailmerge_cli.report.summary import Summary
+from mailmerge_cli.report.summary import RunOutcome, Summary
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,12 +18,20 @@ class Typed:
         campaign: the CAMPAIGN that was given; empty for the current folder.
         options: what else names the run, such as `--run 2026-10`, or `-r list.csv -m letter.md`; may be empty.
         account: the account's name; empty if it has none.
+        first: the whole command word for word, for the same send once more when nothing came of it; empty: `again`.
+        remark: a sentence on what `again` does not hold; empty where it holds everything.
+        found_by: what names the campaign whatever the run: CAMPAIGN, or `-r list.csv -m letter.md`; may be empty.
+        secret: where the secret came from, as `SecretChain.source` tells; empty if that is not known.
     """
 
     again: str
     campaign: str = ""
     options: str = ""
     account: str = ""
+    first: str = ""
+    remark: str = ""
+    found_by: str = ""
+    secret: str = ""
 
     def on(self, command: str, *options: str) -> str:
         """A command on the same run: `mailmerge log payslips --run 2026-10 --state failed`."""
@@ -46,11 +54,16 @@ def next_steps(summary: Summary, typed: Typed) -> tuple[str, ...]:
         steps.append(_in_doubt(typed))
     if (counts.failed or counts.invalid) and code in (ExitCode.IN_DOUBT, ExitCode.STOPPED):
         steps.append(_failed(summary, typed))
+    if typed.remark and any(typed.again in step for step in steps):
+        steps.append(typed.remark)
     return tuple(filter(None, steps))
 
 
 def _first(summary: Summary, typed: Typed) -> str:
     again, name = typed.again, typed.account or "NAME"
+    if summary.outcome is RunOutcome.INTERRUPTED and summary.untouched:
+        entered = summary.results is not None
+        return f"Nothing was sent. To send: {again if entered else typed.first or again}"
     match summary.exit_code:
         case ExitCode.OK | ExitCode.INTERRUPTED | ExitCode.TERMINATED if not summary.counts.left:
             return ""
@@ -63,7 +76,7 @@ def _first(summary: Summary, typed: Typed) -> str:
     plain = {
         ExitCode.OK: f"To send: {again}",
         ExitCode.REFUSED: f"Nothing was sent. Mend that, then: {typed.on('check')}",
-        ExitCode.CREDENTIALS: f"Enter the right secret: mailmerge account login {name}; then: {again}",
+        ExitCode.CREDENTIALS: f"{_secret(typed, name)}, then: {again}",
         ExitCode.CONFIG: f"Mend the settings, try them (mailmerge account test {name}), then: {again}",
         ExitCode.UNREACHABLE: f"Run it again later: {again}",
         ExitCode.LEDGER: f"Mend that; the same command then goes on where it stopped: {again}",
@@ -71,6 +84,24 @@ def _first(summary: Summary, typed: Typed) -> str:
         ExitCode.TERMINATED: f"To go on: {again}",
     }
     return plain.get(summary.exit_code, "")
+
+
+def _secret(typed: Typed, name: str) -> str:
+    """How the right secret gets to where the wrong one came from. The keyring serves accounts of accounts.toml alone."""
+    source = typed.secret
+    if source == "--password-stdin":
+        return "Give the right password on standard input"
+    if source == "$CREDENTIALS_DIRECTORY":
+        return f"Put the right password into the systemd credential {name} ($CREDENTIALS_DIRECTORY/{name})"
+    if source.endswith("_FILE"):
+        return f"Put the right password into the file that {source} names"
+    if source.startswith("MAILMERGE_"):
+        return f"Set {source} to the right password"
+    if source.endswith("_command"):
+        return f"See to it that the account's {source} prints the right secret"
+    if source == "prompt" or "://" in name:
+        return "Have the right password at hand"
+    return f"Enter the right secret: mailmerge account login {name}"
 
 
 def _failed(summary: Summary, typed: Typed) -> str:
@@ -114,7 +145,9 @@ def _stopped(summary: Summary, typed: Typed) -> str:
         case "changed":
             return f"The list changed while it was being sent. Look at it: {typed.on('check')}; then: {again}"
         case _:
-            return f"Rows are left. The same command goes on {when}: {again}"
+            if summary.resume_at or summary.counts.deferred:
+                return f"Rows are left. The same command goes on {when}: {again}"
+            return f"Rows are left. To go on: {again}"
 
 
 def _clock(summary: Summary) -> str:

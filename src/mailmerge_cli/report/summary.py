@@ -118,6 +118,11 @@ class Summary:
         return _REASONS[self.exit_code]
 
     @property
+    def untouched(self) -> bool:
+        """Whether rows are left and none of the run was ever on its way."""
+        return bool(self.counts.left) and not _begun(self.counts)
+
+    @property
     def outcome(self) -> RunOutcome:
         """How it ended, in a word."""
         code = self.exit_code

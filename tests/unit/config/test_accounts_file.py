@@ -132,7 +132,9 @@ def test_unknown_accounts_are_told_with_the_nearest_name(home: Path) -> None:
     with pytest.raises(ConfigFault) as caught:
         find_account("hrr", True, environ=environ(home))
 
-    assert caught.value.message == 'There is no account "hrr"; did you mean "hr"?'
+    assert (
+        caught.value.message == f'There is no account "hrr" in {home / "accounts.toml"}; did you mean "hr"?'
+    )
     assert "Known: hr, trial." in caught.value.hint
     assert "mailmerge account add hrr" in caught.value.hint
 

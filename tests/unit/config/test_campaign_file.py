@@ -435,3 +435,21 @@ def test_any_value_for_any_key_is_read_or_refused_in_words(
         came = fault
 
     assert isinstance(came, Campaign) or str(tmp_path) in came.message
+
+
+@pytest.mark.parametrize(
+    ("file", "what", "use"),
+    [
+        ("工资表.xlsx", "a workbook", "-r 工资表.xlsx -m MESSAGE"),
+        ("people.csv", "a list", "-r people.csv -m MESSAGE"),
+        ("my letter.md", "a message", '-r FILE -m "my letter.md"'),
+    ],
+)
+def test_another_file_is_told_for_what_it_is(tmp_path: Path, file: str, what: str, use: str) -> None:
+    """A list or a message in the campaign's place: what it is and how to use it."""
+    (tmp_path / file).write_bytes(b"PK")
+    with pytest.raises(ConfigFault) as caught:
+        load_campaign(tmp_path / file, CampaignOptions(), tmp_path)
+    assert f"is {what}, not a campaign" in caught.value.message
+    assert use in caught.value.hint
+    assert "mailmerge init" in caught.value.hint

@@ -94,6 +94,14 @@ def test_B01_a_missing_file_is_told_with_row_and_path(bench: Bench, cell: str) -
     assert problem(bench, staff_no=cell) == f"Attachment: there is no file 'slips/{cell}.pdf'; letter.txt:3"
 
 
+def test_B01_a_missing_file_of_campaign_toml_has_no_line(bench: Bench) -> None:
+    """An entry of `attachments` has no line in the template; its sentence ends with the path."""
+    template = bench.template(FROM + "\nb", attachments=("slips/{{ name }}.pdf",))
+    with pytest.raises(RowFault) as fault:
+        bench.letter(template, name="nobody")
+    assert fault.value.problems[0].message == "there is no file 'slips/nobody.pdf'"
+
+
 def test_B01_a_missing_file_of_all_rows_is_told_before_any_row(bench: Bench) -> None:
     """A fault of the campaign, with its line."""
     assert (

@@ -186,3 +186,27 @@ def test_problems_of_headers_and_body_are_told_together(tmp_path: Path) -> None:
         bench.template("From: {{ name }} <hr@example.org>\nSubject: {{ nmae }}\n\nDear {{ nett }},\n")
     told = {problem.message.split(" ")[0] for problem in refused.value.problems}
     assert told == {"letter.txt:1", "letter.txt:2:", "letter.txt:4:"}
+
+
+@pytest.mark.parametrize(
+    ("line", "advice"),
+    [
+        ('Content-Type: multipart/alternative; boundary="b"', "the program makes the parts"),
+        ("MIME-Version: 1.0", "take this line out"),
+    ],
+)
+def test_what_the_program_writes_itself_is_to_be_taken_out(line: str, advice: str) -> None:
+    """Templates of other programs have such lines; the refusal says what to do with them."""
+    [message] = refusal(f"Subject: x\n{line}\n\nbody")
+    assert message.startswith("payslip.md:2: ")
+    assert advice in message
+
+
+def test_two_people_in_to_are_told_of_cc(tmp_path: Path) -> None:
+    """One mail has one person in To; the others belong in Cc."""
+    with pytest.raises(Refused) as refused:
+        Bench(tmp_path.resolve()).template(
+            "Subject: x\nFrom: a@example.org\nTo: b@example.org, c@example.org\n\nb"
+        )
+    assert "letter.txt:3" in refused.value.message
+    assert "Cc" in refused.value.message

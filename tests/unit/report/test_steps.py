@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -55,8 +56,8 @@ def test_nothing_is_left_to_type_when_all_is_sent() -> None:
         (ExitCode.LEDGER, Counts(pending=1), {}, ["mailmerge send payslips"]),
         (ExitCode.CREDENTIALS, Counts(pending=1), {}, ["mailmerge account login hr", "mailmerge send payslips"]),
         (ExitCode.CONFIG, Counts(pending=1), {}, ["mailmerge account test hr", "mailmerge send payslips"]),
-        (ExitCode.INTERRUPTED, Counts(pending=1), {}, ["To go on: mailmerge send payslips"]),
-        (ExitCode.TERMINATED, Counts(pending=1), {}, ["To go on: mailmerge send payslips"]),
+        (ExitCode.INTERRUPTED, Counts(sent=1, pending=1), {}, ["To go on: mailmerge send payslips"]),
+        (ExitCode.TERMINATED, Counts(sent=1, pending=1), {}, ["To go on: mailmerge send payslips"]),
         (ExitCode.STOPPED, Counts(pending=1), {"why": "locked"}, ["mailmerge status payslips --run 2026-10"]),
         (
             ExitCode.STOPPED,
@@ -100,6 +101,46 @@ def test_an_option_is_not_advised_twice() -> None:
     told = Summary("c", "r", ExitCode.SOME_FAILED, Counts(failed=1), NOW, NOW)
 
     assert next_steps(told, typed)[0].count("--retry-failed") == 1
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("MAILMERGE_PASSWORD_HR_FILE", "the file that MAILMERGE_PASSWORD_HR_FILE names"),
+        ("MAILMERGE_PASSWORD", "Set MAILMERGE_PASSWORD"),
+        ("$CREDENTIALS_DIRECTORY", "$CREDENTIALS_DIRECTORY/hr"),
+        ("password_command", "the account's password_command"),
+        ("--password-stdin", "on standard input"),
+        ("prompt", "at hand"),
+        ("keyring", "mailmerge account login hr"),
+    ],
+)
+def test_a_refused_secret_is_mended_where_it_came_from(source: str, words: str) -> None:
+    """`account login` is advised only where the keyring would be asked; else the variable, file or command is named."""
+    told = Summary("c", "r", ExitCode.CREDENTIALS, Counts(pending=1), NOW, NOW)
+    (sentence,) = next_steps(told, replace(TYPED, secret=source))
+
+    assert words in sentence
+    assert ("account login" in sentence) is (source == "keyring")
+    assert sentence.endswith("then: mailmerge send payslips")
+
+
+def test_a_send_that_never_began_is_typed_once_more() -> None:
+    """q at the first question: nothing is interrupted, and --new-run belongs into the next command as it did into this one."""
+    typed = replace(TYPED, first="mailmerge send payslips --new-run")
+    told = Summary("c", "r", ExitCode.INTERRUPTED, Counts(pending=2), NOW, NOW)
+
+    assert next_steps(told, typed) == ("Nothing was sent. To send: mailmerge send payslips --new-run",)
+
+
+def test_what_a_command_cannot_know_is_said() -> None:
+    """Without a campaign file the next command is told with a remark on what it lacks; where none is told, no remark."""
+    typed = replace(TYPED, remark="Type it with the same options as before.")
+    left = Summary("c", "r", ExitCode.STOPPED, Counts(sent=1, pending=2), NOW, NOW)
+    done = Summary("c", "r", ExitCode.OK, Counts(sent=3), NOW, NOW)
+
+    assert next_steps(left, typed)[-1] == typed.remark
+    assert next_steps(done, typed) == ()
 
 
 def test_commands_without_a_campaign_are_short() -> None:

@@ -25,6 +25,8 @@ from mailmerge_cli.sources.xlsx.workbook import chosen_sheet, read_workbook
 
 _OF_THE_MACHINE = {builtin_code(14), builtin_code(22)}
 
+_TOLD = 5  # hidden rows that are named
+
 
 class WorkbookSource(TableFile):
     """One sheet of an .xlsx or .xlsm file.
@@ -108,9 +110,11 @@ class WorkbookSource(TableFile):
                 return (f"{count} will be skipped",)
             case Hidden.SEND:
                 return (f"{count} will be read like the others",)
+        more = ", …" if len(hidden) > _TOLD else ""
+        rows = ", ".join(map(str, hidden[:_TOLD])) + more
         raise Refused(
-            f"{package.name}: the sheet has {count}; the first is row {hidden[0]}",
-            hint='unhide or delete them, or say hidden = "skip" or "send"',
+            f"{package.name}: the sheet has {count}: {rows}",
+            hint='unhide or delete them, or write hidden = "skip" (or "send") under [recipients] in campaign.toml',
             problems=(Problem(hidden[0], None, "hidden", f"the sheet has {count}"),),
         )
 
