@@ -25,7 +25,9 @@ from support.program import (
 from support.scripted_smtp import Delay, Hang, Keep, ScriptedServer
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 143)]
+)
 def test_K04_a_signal_settles_what_is_in_flight(
     campaign: Path, server: ScriptedServer, number: int, code: int
 ) -> None:

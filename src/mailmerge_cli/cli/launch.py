@@ -141,7 +141,8 @@ async def _sent(flight: Flight, observers: Sequence[Observer]) -> Landing:
     )
     with _Signals(lambda number: _on_signal(engine, observers, heard, number)):
         ending = await engine.run()
-    return Landing(ending, heard[0] if heard else 0)
+    first = heard[0] if heard else 0
+    return Landing(ending, signal.SIGTERM if first in _HANG_UP else first)
 
 
 def _throttle(flight: Flight, clock: SystemClock) -> Throttle:
@@ -175,12 +176,16 @@ def _on_signal(engine: Engine, observers: Sequence[Observer], heard: list[int], 
         engine.abort()
 
 
+_HANG_UP = (signal.SIGHUP,) if hasattr(signal, "SIGHUP") else ()
+"""The terminal was closed: as good as SIGTERM, and a mail on its way need not be in doubt for it (K06)."""
+
+
 class _Signals:
     """SIGINT and SIGTERM as long as the engine runs; where the loop knows no signals (Windows), by way of the signal module."""
 
     def __init__(self, react: Callable[[int], None]) -> None:
         self._react = react
-        self._numbers = (signal.SIGINT, signal.SIGTERM)
+        self._numbers = (signal.SIGINT, signal.SIGTERM, *_HANG_UP)
         self._before: dict[int, object] = {}
 
     def __enter__(self) -> None:

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from mailmerge_cli.report.escape import visible
 
 _GAP = "  "
-_WORD = 24  # a longer word of a sentence, such as a link in a reply, may be broken
+_WORD = 16  # a longer word of a sentence, such as a link in a reply, may be broken
 
 
 def column_lines(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
@@ -41,6 +41,11 @@ def least_width(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> int
         words = max((cells(word) for text in texts for word in text.split()), default=0)
         width += (min(words, _WORD) if is_prose(texts) else words) + 3  # a blank on either side, and a gap
     return width
+
+
+def column_manner(index: int, rows: Sequence[Sequence[object]]) -> tuple[bool, bool]:
+    """Whether a column's values stand to the right, and whether they are never cut: an address or a state is not."""
+    return is_number_column(index, rows), not is_prose(cell_text(row[index]) for row in rows)
 
 
 def is_prose(texts: Iterable[str]) -> bool:

@@ -123,10 +123,10 @@ def _of_sender(template: Template, account: Account | None) -> list[str]:
     sender = template.sender[1].spec
     if sender.lower() not in _PLACEHOLDERS:
         return []
-    told = f"From is still {sender}: write your own address at the top of {template.file}."
+    told = f"From is still {sender}: write your own address at the top of {template.file}"
     if account is None or account.kind == "outbox" or _is_own_machine(account):
-        return [told]
-    raise Refused(told, problems=(Problem(None, "From", "header", told),))
+        return [f"{told}."]
+    raise Refused(f"{told}.", problems=(Problem(None, None, "header", told),))
 
 
 def _is_own_machine(account: Account) -> bool:

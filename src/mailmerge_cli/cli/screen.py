@@ -12,11 +12,9 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Literal, TextIO
 
-from mailmerge_cli.cli.layout import (
-    cell_text, cells, column_lines, is_number_column, is_prose, least_width, record_lines,
-)  # fmt: skip
+from mailmerge_cli.cli.layout import cell_text, cells, column_lines, column_manner, least_width, record_lines
 from mailmerge_cli.cli.outlet import Outlet
 from mailmerge_cli.errors import ExitCode, MailmergeError, Problem, UsageFault
 from mailmerge_cli.report.escape import json_text, visible
@@ -365,9 +363,9 @@ class Screen:
 
         table = Table(box=SIMPLE_HEAD, title=Text(visible(title)) if title else None, title_justify="left")
         for index, column in enumerate(columns):
-            justify = "right" if is_number_column(index, rows) else "left"
-            whole = not is_prose(cell_text(row[index]) for row in rows)  # an address or a state is not cut
-            table.add_column(Text(visible(column)), justify=justify, overflow="fold", no_wrap=whole)  # type: ignore[arg-type]
+            right, whole = column_manner(index, rows)
+            justify: Literal["right", "left"] = "right" if right else "left"
+            table.add_column(Text(visible(column)), justify=justify, overflow="fold", no_wrap=whole)
         for row in rows:
             table.add_row(*(_styled(column, value) for column, value in zip(columns, row, strict=True)))
         return table

@@ -48,7 +48,9 @@ _ENTRY = re.compile(r"^(\s*)([-*+]|\d{1,9}[.)])\s+")
 def _converter() -> MarkdownIt:
     from markdown_it import MarkdownIt
 
-    return MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
+    from mailmerge_cli.render.plain_links import link_plain_urls
+
+    return link_plain_urls(MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"]))
 
 
 def convert(markdown: str) -> str:

@@ -138,14 +138,14 @@ def _stopped(summary: Summary, typed: Typed) -> str:
             return f"A quota is used up. The same command goes on {when}: {again} (or let it wait: {again} --wait)"
         case "breaker":
             return f"The server refused several alike in a row. See what it says: {typed.on('log')}; then: {again}"
-        case "limit":
+        case "limit" if "--limit" in again:
             return f"Stopped at --limit. The next ones: {again}"
         case "unreachable":
             return f"The server went away. Run it again later: {again}"
         case "changed":
             return f"The list changed while it was being sent. Look at it: {typed.on('check')}; then: {again}"
         case _:
-            if summary.resume_at or summary.counts.deferred:
+            if summary.reason != "limit" and (summary.resume_at or summary.counts.deferred):
                 return f"Rows are left. The same command goes on {when}: {again}"
             return f"Rows are left. To go on: {again}"
 

@@ -66,7 +66,7 @@ def test_nothing_is_left_to_type_when_all_is_sent() -> None:
             ["at 2026-11-22 02:00", "mailmerge send payslips --wait"],
         ),
         (ExitCode.STOPPED, Counts(pending=1), {"why": "breaker"}, ["mailmerge log payslips", "mailmerge send payslips"]),
-        (ExitCode.STOPPED, Counts(pending=1), {"why": "limit"}, ["--limit", "mailmerge send payslips"]),
+        (ExitCode.STOPPED, Counts(pending=1), {"why": "limit"}, ["Rows are left. To go on: mailmerge send payslips"]),
         (ExitCode.STOPPED, Counts(deferred=1), {}, ["later: mailmerge send payslips"]),
         (
             ExitCode.STOPPED,
@@ -93,6 +93,15 @@ def test_what_the_code_leaves_unsaid_follows() -> None:
     assert len(told) == 3
     assert "mailmerge resolve" in told[1]
     assert "--state failed" in told[2]
+
+
+def test_a_limit_is_named_where_one_was_typed() -> None:
+    """`--limit` is the reason for the person who typed it; who sent to some people alone reads that rows are left."""
+    left = Summary("c", "r", ExitCode.STOPPED, Counts(sent=1, pending=2), NOW, NOW, why="limit")
+
+    assert next_steps(left, TYPED) == ("Rows are left. To go on: mailmerge send payslips",)
+    told = next_steps(left, Typed(again="mailmerge send --limit 5"))
+    assert told == ("Stopped at --limit. The next ones: mailmerge send --limit 5",)
 
 
 def test_an_option_is_not_advised_twice() -> None:
