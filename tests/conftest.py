@@ -13,6 +13,12 @@ def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
     home = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("MAILMERGE_HOME", str(home))
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
-    for name in ("MAILMERGE_PASSWORD", "MAILMERGE_PASSWORD_FILE", "CREDENTIALS_DIRECTORY", "SSL_CERT_FILE", "NO_COLOR"):
+    for name in (
+        "MAILMERGE_PASSWORD",
+        "MAILMERGE_PASSWORD_FILE",
+        "CREDENTIALS_DIRECTORY",
+        "SSL_CERT_FILE",
+        "NO_COLOR",
+    ):
         monkeypatch.delenv(name, raising=False)
     return home

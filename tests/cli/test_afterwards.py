@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
+
+from mailmerge_cli.campaign.runs import Choice, other_unfinished
+from mailmerge_cli.errors import Refused
+from mailmerge_cli.model.campaign import Campaign
+from mailmerge_cli.model.delivery import Counts, Run
 from support.arrivals import url
 from support.program import ended, run_here, running
 from support.scripted_smtp import Delay, ScriptedServer
@@ -128,3 +135,32 @@ def test_log_says_when_there_is_nothing_to_list(campaign: Path) -> None:
 
     assert (66, True) == (ran.code, "no folder nowhere" in ran.err), ran.err
     assert not Path("nowhere").exists()
+
+
+def test_hints_carry_the_folder(campaign: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is advised from another folder can be typed there as it stands."""
+    monkeypatch.chdir(tmp_path)
+    run_here("send", "c", "--yes", "--run", "r", "--limit", "1")
+
+    assert "mailmerge send c\n" in run_here("status", "c").out
+    assert "mailmerge log c --state in_doubt" in run_here("resolve", "--sent", "c", "1", "--yes").err
+    assert "mailmerge send c --retry-failed" in run_here("resend", "c", "5", "--yes").err
+    assert "by: mailmerge log c" in run_here("resend", "c", "qqqq", "--yes").err
+
+
+def test_another_unfinished_run_is_told_with_the_words_that_find_it() -> None:
+    """The commands of the hint name the campaign as it was typed."""
+    now = datetime(2026, 11, 21, tzinfo=UTC)
+
+    class Past:
+        def runs(self) -> list[Run]:
+            return [Run(1, "r", now, "")]
+
+        def unfinished(self, except_label: str) -> list[tuple[Run, Counts]]:
+            return [(self.runs()[0], Counts(pending=2))]
+
+    campaign = Campaign("c", Path())
+    with pytest.raises(Refused) as caught:
+        other_unfinished(Past(), campaign, Choice("s", None, now), "-c payslips")
+    assert "`mailmerge send -c payslips --run r`" in caught.value.hint
+    assert "`mailmerge cancel -c payslips --run r`" in caught.value.hint

@@ -19,7 +19,7 @@ from mailmerge_cli.engine.worker import Recipe
 from mailmerge_cli.errors import ConfigFault, CredentialsFault, Refused, Unreachable
 from mailmerge_cli.events import Event
 from mailmerge_cli.model.account import Account
-from mailmerge_cli.model.delivery import Delivery
+from mailmerge_cli.model.delivery import Delivery, State
 from mailmerge_cli.model.mail import Advice, Blame, Mail, Outcome, Settlement, Verdict
 from mailmerge_cli.model.rate import Rate
 from mailmerge_cli.model.transport import Limits
@@ -131,7 +131,7 @@ class CrewStage:
         self._script, self._workers, self._rates, self._traced = script, workers, rates, traced
         self._rules = rules or Rules(connections=4)
 
-    def run(self, meanwhile: Callable[[Engine, Crew], None] | None = None, after: float = 0.5) -> Ending:
+    def run(self, meanwhile: Callable[[Engine, Crew], None] | None = None, after: float = 0.1) -> Ending:
         return asyncio.run(self._run(meanwhile, after))
 
     async def _run(self, meanwhile, after: float) -> Ending:
@@ -143,9 +143,20 @@ class CrewStage:
                 transport=crew, tray=self.ledger, book=self.ledger, throttle=Throttle(self._rates, self.clock),
                 rules=self._rules, clock=self.clock, observer=self.events.append, account="test",
             )  # fmt: skip
-            if meanwhile is not None:
-                asyncio.get_running_loop().call_later(after, meanwhile, engine, crew)
-            return await engine.run()
+            interruption = asyncio.create_task(self._in_the_middle(meanwhile, engine, crew, after))
+            try:
+                return await engine.run()
+            finally:
+                interruption.cancel()
+
+    async def _in_the_middle(self, meanwhile, engine: Engine, crew: Crew, after: float) -> None:
+        """Once the run is under way, however busy the machine is: the first mail was sent, and a moment has passed."""
+        if meanwhile is None:
+            return
+        while not any(one.state is State.SENT for one in self.ledger.deliveries.values()):
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(after)
+        meanwhile(engine, crew)
 
     @property
     def sent(self) -> dict[str, list[tuple[int, float]]]:

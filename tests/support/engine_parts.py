@@ -12,8 +12,8 @@ from mailmerge_cli.engine.run import Ending, Engine
 from mailmerge_cli.engine.throttle import Throttle
 from mailmerge_cli.events import Event
 from mailmerge_cli.ledger.records import Record
-from mailmerge_cli.ledger.states import event_of, after
 from mailmerge_cli.ledger.states import Event as StateEvent
+from mailmerge_cli.ledger.states import after, event_of
 from mailmerge_cli.model.delivery import Delivery, State
 from mailmerge_cli.model.mail import Envelope, Mail, Outcome, Settlement, Verdict
 from mailmerge_cli.model.rate import Rate
@@ -55,7 +55,8 @@ class MemoryLedger:
     def __init__(self, count: int, clock: JumpingClock) -> None:
         self._clock = clock
         self.deliveries = {
-            n: Delivery(n, 1, n + 1, f"k{n}", f"p{n}@example.org", b"h", State.PENDING) for n in range(1, count + 1)
+            n: Delivery(n, 1, n + 1, f"k{n}", f"p{n}@example.org", b"h", State.PENDING)
+            for n in range(1, count + 1)
         }
         self.batches: list[list[Record]] = []
         self.fault: Exception | None = None
@@ -73,7 +74,9 @@ class MemoryLedger:
                 state = after(one.state, event_of(answer.outcome))
                 if answer.give_up:
                     state = State.FAILED
-                one = replace(one, state=state, next_attempt=answer.next_attempt, first_attempt=one.first_attempt or at)
+                one = replace(
+                    one, state=state, next_attempt=answer.next_attempt, first_attempt=one.first_attempt or at
+                )
                 self.deliveries[one.id] = one
                 settled.append(one)
             if record.begun is not None:
@@ -98,7 +101,11 @@ class MemoryLedger:
                 yield one, Mail(one.id, f"<{one.id}@example.org>", envelope, (b"x\r\n",), one.attempts + 1)
 
     def next_due(self) -> datetime | None:
-        moments = [one.next_attempt or self._clock.now() for one in self.deliveries.values() if one.state is State.DEFERRED]
+        moments = [
+            one.next_attempt or self._clock.now()
+            for one in self.deliveries.values()
+            if one.state is State.DEFERRED
+        ]
         return min(moments, default=None)
 
     def left(self) -> int:
@@ -148,7 +155,13 @@ class Stage:
     """An engine with its surroundings."""
 
     def __init__(
-        self, count: int, script: Script = accept, *, rules: Rules | None = None, rates: Sequence[Rate] = (), quota=None
+        self,
+        count: int,
+        script: Script = accept,
+        *,
+        rules: Rules | None = None,
+        rates: Sequence[Rate] = (),
+        quota=None,
     ) -> None:
         self.clock = JumpingClock()
         self.ledger = MemoryLedger(count, self.clock)

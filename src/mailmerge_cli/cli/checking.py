@@ -14,6 +14,7 @@ from mailmerge_cli.cli.options import Inputs
 from mailmerge_cli.cli.place import Place
 from mailmerge_cli.cli.prepare import Preparation, open_inputs, prepare
 from mailmerge_cli.cli.screen import Screen
+from mailmerge_cli.cli.typed import typed_of
 from mailmerge_cli.cli.wishes import account_of, credentials_for, place_with
 from mailmerge_cli.errors import ExitCode, MailmergeError, Problem
 from mailmerge_cli.ledger.ledger import Ledger
@@ -86,7 +87,7 @@ class Checking:
     def _compare(self, place: Place, ledger: Ledger | None, choice: Choice, preparation: Preparation) -> None:
         if ledger is None:
             return
-        others = other_unfinished(ledger, place.campaign, choice)
+        others = other_unfinished(ledger, place.campaign, choice, typed_of(self._options).found_by)
         for other in others:
             word = "cancelled" if place.campaign.unfinished is Unfinished.CANCEL else "finished first"
             self._screen.note(f"Run {other.label} is unfinished; `send` has it {word}.")

@@ -13,6 +13,7 @@ from mailmerge_cli.config.places import CAMPAIGN_FILE
 from mailmerge_cli.errors import Refused
 from mailmerge_cli.ledger.reading import Reading
 from mailmerge_cli.model.delivery import Delivery, Run
+from mailmerge_cli.report.steps import Typed
 
 _COMPARED = 20_000  # keys that are looked through for near ones; more would take seconds
 _Named = TypeVar("_Named", OnKeys, InputsOnKeys)
@@ -30,7 +31,7 @@ def apart(where: _Named, words: Sequence[str], *, all_: bool = False) -> tuple[_
     return where, words
 
 
-def named(ledger: Reading, run: Run, words: Sequence[str]) -> list[Delivery]:
+def named(ledger: Reading, run: Run, words: Sequence[str], typed: Typed) -> list[Delivery]:
     """Those whose keys these are, or whose addresses, where one alone has it; in the order of the words, each once.
 
     Raises:
@@ -39,11 +40,11 @@ def named(ledger: Reading, run: Run, words: Sequence[str]) -> list[Delivery]:
     found = ledger.find(run, words)
     missing = [word for word in dict.fromkeys(words) if word not in found]
     if missing:
-        found.update(_by_address(ledger, run, missing))
+        found.update(_by_address(ledger, run, missing, typed))
     return list({found[word].id: found[word] for word in words}.values())
 
 
-def _by_address(ledger: Reading, run: Run, words: Sequence[str]) -> dict[str, Delivery]:
+def _by_address(ledger: Reading, run: Run, words: Sequence[str], typed: Typed) -> dict[str, Delivery]:
     wanted: dict[str, list[Delivery]] = {word.casefold(): [] for word in words}
     keys = []
     for one in ledger.deliveries(run):
@@ -51,7 +52,7 @@ def _by_address(ledger: Reading, run: Run, words: Sequence[str]) -> dict[str, De
         if (mails := wanted.get(one.address.casefold())) is not None:
             mails.append(one)
     if unknown := [word for word in words if not wanted[word.casefold()]]:
-        raise _nobody(run, unknown, keys)
+        raise _nobody(run, unknown, keys, typed)
     for word in words:
         if len(several := wanted[word.casefold()]) > 1:
             told = ", ".join(one.key for one in several[:5])
@@ -59,10 +60,10 @@ def _by_address(ledger: Reading, run: Run, words: Sequence[str]) -> dict[str, De
     return {word: wanted[word.casefold()][0] for word in words}
 
 
-def _nobody(run: Run, words: Sequence[str], keys: Sequence[str]) -> Refused:
+def _nobody(run: Run, words: Sequence[str], keys: Sequence[str], typed: Typed) -> Refused:
     near = dict.fromkeys(key for word in words for key in get_close_matches(word, keys[:_COMPARED], n=3))
     nearest = f" The nearest: {', '.join(near)}." if near else ""
     return Refused(
         f"No such key or address in run “{run.label}”: {', '.join(words)}.{nearest}",
-        hint="" if near else "`mailmerge log` lists them.",
+        hint="" if near else f"They are listed by: {typed.on('log')}",
     )

@@ -14,6 +14,7 @@ from mailmerge_cli.cli.place import run_of, spool_for
 from mailmerge_cli.cli.screen import Screen
 from mailmerge_cli.errors import ExitCode, MailmergeError, Refused
 from mailmerge_cli.model.delivery import Delivery, Run, State
+from mailmerge_cli.report.steps import Typed
 
 _SHOWN = 20  # people who are named before the question
 
@@ -49,8 +50,8 @@ def resend(
     typed = typed_of(inputs, place.campaign.account)
     with place.writing(must_exist=True) as ledger:
         run = run_of(ledger, inputs)
-        people = named(ledger, run, words)
-        _check(people)
+        people = named(ledger, run, words, typed)
+        _check(people, typed)
         if not _agreed(screen, run, people, address, yes=yes):
             screen.say("Nothing was sent.")
             return ExitCode.OK
@@ -79,12 +80,12 @@ def _checked(to: str | None, keys: list[str]) -> str:
         raise Refused(f"--to {to}: {fault}.") from fault
 
 
-def _check(people: list[Delivery]) -> None:
+def _check(people: list[Delivery], typed: Typed) -> None:
     other = [f"{one.key} ({one.state.value})" for one in people if one.state is not State.SENT]
     if other:
         raise Refused(
             f"Only people who have their mail can get a second one; not: {', '.join(other)}.",
-            hint="Failed ones: `mailmerge send --retry-failed`; in doubt: `mailmerge resolve`.",
+            hint=f"Failed ones: {typed.again} --retry-failed; in doubt: {typed.on_keys('resolve')}",
         )
 
 

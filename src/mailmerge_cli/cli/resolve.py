@@ -10,9 +10,11 @@ from mailmerge_cli.cli.options import OnKeys
 from mailmerge_cli.cli.people import apart, named
 from mailmerge_cli.cli.place import place_of, run_of
 from mailmerge_cli.cli.screen import Screen
+from mailmerge_cli.cli.typed import typed_of
 from mailmerge_cli.errors import ExitCode, Refused, UsageFault
 from mailmerge_cli.ledger.ledger import Ledger
 from mailmerge_cli.model.delivery import Delivery, Run, State
+from mailmerge_cli.report.steps import Typed
 
 
 def resolve(
@@ -35,10 +37,12 @@ def resolve(
     where, words = apart(where, keys or (), all_=all_)
     if bool(words) == all_:
         raise UsageFault("Name the keys, or say --all.")
-    with place_of(where).writing(must_exist=True) as ledger:
+    place = place_of(where)
+    typed = typed_of(where, place.campaign.account)
+    with place.writing(must_exist=True) as ledger:
         run = run_of(ledger, where)
-        doubtful = _doubtful(ledger, run, words)
-        word = "as sent" if sent else "to be sent again by the next `mailmerge send`"
+        doubtful = _doubtful(ledger, run, words, typed)
+        word = "as sent" if sent else f"to be sent again by the next `{typed.again}`"
         people = ", ".join(map(_told, doubtful[:5])) + (", …" if len(doubtful) > 5 else "")
         if not screen.confirm(f"{len(doubtful)} in doubt ({people}): take them {word}?", yes=yes):
             screen.say("Nothing was changed.")
@@ -54,11 +58,14 @@ def _told(one: Delivery) -> str:
     return one.address if one.key == one.address else f"{one.key} {one.address}"
 
 
-def _doubtful(ledger: Ledger, run: Run, words: list[str]) -> list[Delivery]:
-    found = named(ledger, run, words) if words else list(ledger.deliveries(run, states=(State.IN_DOUBT,)))
+def _doubtful(ledger: Ledger, run: Run, words: list[str], typed: Typed) -> list[Delivery]:
+    found = (
+        named(ledger, run, words, typed) if words else list(ledger.deliveries(run, states=(State.IN_DOUBT,)))
+    )
     if other := [one.key for one in found if one.state is not State.IN_DOUBT]:
         raise Refused(
-            f"Not in doubt in run “{run.label}”: {', '.join(other)}. `mailmerge log --state in_doubt` lists those that are."
+            f"Not in doubt in run “{run.label}”: {', '.join(other)}.",
+            hint=f"Those that are: {typed.on('log', '--state in_doubt')}",
         )
     if not found:
         raise Refused(f"Nothing is in doubt in run “{run.label}”.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -118,7 +119,7 @@ def send(
             summary = sending.send_all(ledger, datetime.now(UTC), label=inputs.run or "", new_run=new_run)
         except (MailmergeError, KeyboardInterrupt) as error:
             return refuse(screen, error, sending.standing)
-    return tell_summary(screen, summary, typed)
+    return tell_summary(screen, summary, replace(typed, secret=credentials.source))
 
 
 def _check_standard_input(file: str, password_stdin: bool, from_ledger: bool) -> None:

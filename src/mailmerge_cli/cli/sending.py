@@ -92,7 +92,7 @@ class Sending:
             self._screen.note(f"The trial is kept as run {aside}.")
         choice = choose_run(ledger, campaign, now, label=label, new_run=new_run)
         self._stand(ledger, choice)
-        for other in other_unfinished(ledger, campaign, choice):
+        for other in other_unfinished(ledger, campaign, choice, self._typed.found_by):
             if campaign.unfinished is Unfinished.CANCEL:
                 self._given_up.append(other)
                 continue
@@ -325,6 +325,7 @@ class Sending:
             exit_code=worst(codes),
             why=reason if worst(codes) is not ExitCode.OK else "",
             resume_at=ending.resume_at or ledger.next_due(run),
+            message=ending.error.message if ending.error is not None else "",
         )
 
     def _plain_summary(self, run: Run, counts: Counts, preparation: Preparation | None) -> Summary:
@@ -359,7 +360,6 @@ class Sending:
         return replace(self._plain_summary(run, counts, None), why=why)
 
     def _not_sent(self, ledger: Ledger, choice: Choice, preparation: Preparation) -> Summary:
-        self._screen.say("Nothing was sent, and nothing was changed.")
         counts = ledger.counts(choice.run) if choice.run else Counts(pending=preparation.plan.mails)
         name, now = self._place.campaign.name, datetime.now(UTC)
         code = ExitCode.INTERRUPTED

@@ -177,3 +177,13 @@ def test_O05_a_clock_that_jumps_back_gives_no_negative_time() -> None:
     told = replace(summary(), finished=STARTED - timedelta(hours=1))
 
     assert told.as_json()["elapsed_seconds"] == 0.0
+
+
+def test_an_error_s_sentence_is_in_the_object() -> None:
+    """`message` is there when an error ended the call, and only then; rows that are simply left give no reason."""
+    told = summary(ExitCode.UNREACHABLE, Counts(pending=1), message="Nobody answers.").as_json()
+    left = summary(ExitCode.STOPPED, Counts(pending=1)).as_json()
+
+    assert told["message"] == "Nobody answers."
+    assert "message" not in left
+    assert left["reason"] is None

@@ -10,7 +10,7 @@ _BASIC_IS_OFF = (
 )
 _GOOGLE = (
     "Google wants an app password here, not the account's own: switch 2-step verification on and make one at "
-    "https://myaccount.google.com/apppasswords, then run: mailmerge account login NAME"
+    "https://myaccount.google.com/apppasswords."
 )
 _NETEASE_TENCENT = (
     "这里要的是客户端授权码（authorization code），不是网页登录密码：在邮箱网页版的“设置 → POP3/SMTP”里开启 SMTP 服务并生成授权码。 "
@@ -57,7 +57,7 @@ _BY_PROVIDER = {
     "postmark": "Postmark wants the server token as user and as password.",
     "mailgun": "Mailgun wants the SMTP login of the sending domain.",
 }
-_ELSE = "Check user and password; to enter the password again: mailmerge account login NAME"
+_ELSE = "Check user and password."
 _REFUSED_ACCESS = "The server refused the access token, and a new one too: check token_command, its scope, and that user is the mailbox's address."
 
 
