@@ -191,8 +191,8 @@ def test_C11_a_password_that_changes_in_the_run() -> None:
         ("535 Error: authentication failed", "163", "授权码"),
         ("535 Error: authentication failed, system busy", "exmail", "客户端专用密码"),
         ("535 5.7.8 Authentication failed", "icloud", "app password"),
-        ("535 5.7.8 Authentication failed", "", "account login test"),
-        ("554 5.7.1 no", "", "account login test"),
+        ("535 5.7.8 Authentication failed", "", "Check user and password"),
+        ("554 5.7.1 no", "", "Check user and password"),
     ],
 )
 def test_C08_the_hint_names_the_right_secret(reply: str, provider: str, words: str) -> None:
