@@ -7,6 +7,7 @@ import os
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -238,13 +239,13 @@ postlog unix-dgram n - n - 1 postlogd
 
 
 @pytest.fixture(scope="module")
-def postfix(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, Path]]:
+def postfix() -> Iterator[tuple[int, Path]]:
     """A Postfix of our own: its port, and the Maildir that all mail goes to."""
     if os.geteuid() != 0:
         pytest.skip("Postfix's master wants root")
-    base = tmp_path_factory.mktemp("postfix")
-    for folder in (base, *base.parents[:2]):
-        folder.chmod(0o755)
+    # Not below pytest's own folder: any other pytest that starts sets that back to 0700.
+    base = Path(tempfile.mkdtemp(prefix="postfix-"))
+    base.chmod(0o755)
     for name in ("etc", "queue", "data", "mail"):
         (base / name).mkdir(mode=0o755)
     shutil.chown(base / "data", "postfix")
@@ -263,6 +264,7 @@ def postfix(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, Pat
         yield port, base / "mail/all/new"
     finally:
         subprocess.run([program, "-c", base / "etc", "stop"], check=True, **quiet)
+        shutil.rmtree(base, ignore_errors=True)
 
 
 @pytest.mark.servers

@@ -42,9 +42,7 @@ class Plan:
         problems: what is wrong with single rows, the first thousand; `problems_total` counts all.
         faults: what is wrong with the list as a whole: never sent around, whatever `on_invalid` says.
         read: rows read; `unselected` were not chosen by `where`.
-        first, last: name or key of the first and the last that gets mail.
         attachments: of the first mail.
-        largest: octets of the largest mail, roughly.
     """
 
     draft: Draft
@@ -56,10 +54,7 @@ class Plan:
     mails: int = 0
     invalid: int = 0
     skipped: int = 0
-    first: str = ""
-    last: str = ""
     attachments: int = 0
-    largest: int = 0
 
     def take_from_mails(self, number: int) -> None:
         """So many that would have been sent are skipped."""
@@ -134,10 +129,8 @@ def _render(
     if twins := _attached_twice(row, letter, attached):
         return Bad(row.number, recipient.key, recipient.address, twins)
     plan.mails += 1
-    plan.last = recipient.name or recipient.key
     if plan.mails == 1:
-        plan.first, plan.attachments = plan.last, len(letter.attachments)
-    plan.largest = max(plan.largest, letter.size)
+        plan.attachments = len(letter.attachments)
     return Entry(row.number, recipient.key, letter.envelope.recipients[0], letter.content_hash)
 
 
