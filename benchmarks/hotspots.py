@@ -1,6 +1,6 @@
 """Where the time of one `send` or `check` goes in this program's main process, by room and by function.
 
-    python benchmarks/hotspots.py [--rows 5000] [--command send] [--workers 1] [--functions 25] [--exact]
+    python benchmarks/hotspots.py [--rows 5000] [--command send] [--workers 1] [--slips] [--exact]
 
 A signal a millisecond of the clock looks at the stack: nearly free, so a cheap function called often is not overrated. A sample counts the
 time since the one before (no signal comes through while C code runs, a durable commit above all) and belongs to the innermost frame of this package, so that a library's time is its caller's. `--exact` is cProfile instead: call counts, and times that
@@ -108,6 +108,7 @@ def main() -> None:
     parser.add_argument("--workers", default="1")
     parser.add_argument("--connections", type=int, default=10)
     parser.add_argument("--pipelining", choices=["off", "envelope", "next"], default="envelope")
+    parser.add_argument("--slips", action="store_true", help="each row with a PDF of 50 KB")
     parser.add_argument("--functions", type=int, default=25, help="how many are listed")
     parser.add_argument("--exact", action="store_true", help="cProfile instead of samples")
     chosen = parser.parse_args()
@@ -115,7 +116,7 @@ def main() -> None:
         home = Path(base) / "home"
         os.environ["MAILMERGE_HOME"] = str(home)
         workload.write_accounts(home, port)
-        folder = workload.write(Path(base) / "campaign", chosen.rows, port)
+        folder = workload.write(Path(base) / "campaign", chosen.rows, port, slips=chosen.slips)
         words = [chosen.command, str(folder), "--quiet", f"--account={chosen.pipelining}"]
         if chosen.command == "send":
             words += ["--yes", f"--workers={chosen.workers}", f"--connections={chosen.connections}"]

@@ -50,38 +50,8 @@ class Everywhere:
 
 
 @dataclass(frozen=True)
-class Where:
-    """Which campaign, for commands on what it has become."""
-
-    campaign: Annotated[
-        Path | None,
-        typer.Argument(
-            help="Folder with campaign.toml, or such a file; default: this folder.", show_default=False
-        ),
-    ] = None
-    campaign_option: Annotated[
-        Path | None, typer.Option("--campaign", "-c", help="The same, as an option.")
-    ] = None
-    recipients: Annotated[
-        str | None, typer.Option("--recipients", "-r", help="The list, where there is no campaign file.")
-    ] = None
-    message: Annotated[
-        str | None, typer.Option("--message", "-m", help="The template, where there is no campaign file.")
-    ] = None
-    state_dir: Annotated[
-        Path | None,
-        typer.Option("--state-dir", help="Folder of the ledger; default: .mailmerge in the campaign."),
-    ] = None
-    account: Annotated[
-        str | None,
-        typer.Option("--account", "-a", help="Not needed here; taken, so that the words of a `send` fit."),
-    ] = None
-    run: Annotated[str | None, typer.Option("--run", help="The run's label; default: the latest.")] = None
-
-
-@dataclass(frozen=True)
-class OnKeys:
-    """Which campaign, for commands whose arguments are keys."""
+class WhereOptions:
+    """Which campaign and run, for commands on what it has become."""
 
     campaign_option: Annotated[
         Path | None,
@@ -104,6 +74,23 @@ class OnKeys:
         typer.Option("--account", "-a", help="Not needed here; taken, so that the words of a `send` fit."),
     ] = None
     run: Annotated[str | None, typer.Option("--run", help="The run's label; default: the latest.")] = None
+
+
+@dataclass(frozen=True)
+class Where(WhereOptions):
+    """The same, and the campaign as a word."""
+
+    campaign: Annotated[
+        Path | None,
+        typer.Argument(
+            help="Folder with campaign.toml, or such a file; default: this folder.", show_default=False
+        ),
+    ] = None
+
+
+@dataclass(frozen=True)
+class OnKeys(WhereOptions):
+    """The same, for commands whose words are keys."""
 
     @property
     def campaign(self) -> Path | None:
