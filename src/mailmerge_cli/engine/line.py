@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 from mailmerge_cli.engine.desk import Parcel
 from mailmerge_cli.engine.gate import Gate
 from mailmerge_cli.engine.scribe import Written
-from mailmerge_cli.model.mail import Mail, Outcome, Settlement
+from mailmerge_cli.model.mail import Mail, Outcome, Settlement, Verdict
 
 if TYPE_CHECKING:
     from mailmerge_cli.engine.run import Engine
@@ -48,8 +48,16 @@ class Line:
         return cast("Mail | None", await self._engine.take(self.number))
 
     async def commit(self, settled: Settlement | None, begun: Mail | None) -> None:
-        """One durable transaction for an outcome and an intent."""
+        """One durable transaction for an outcome and an intent.
+
+        An outcome that may stop the run is written by itself: if it does, the next content must not leave any more.
+        """
         done = None if settled is None else (settled.mail, settled.outcome)
+        if done is not None and begun is not None and done[1].verdict is not Verdict.ACCEPTED:
+            await self._engine.commit(done, None)
+            if (error := self.gate.error) is not None:
+                raise error
+            done = None
         await self._engine.commit(done, begun)
 
     # a worker's, by way of its crew
