@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from mailmerge_cli.display.builtin import builtin_code
-from mailmerge_cli.display.code import Measure, measures
+from mailmerge_cli.display.builtin import builtin_code, is_of_the_machine
+from mailmerge_cli.display.code import Measure, measures, rewords
 from mailmerge_cli.display.show import show
 
-__all__ = ["Measure", "builtin_code", "measures", "show"]
+__all__ = ["Measure", "builtin_code", "is_of_the_machine", "measures", "rewords", "show"]

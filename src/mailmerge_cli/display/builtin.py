@@ -1,11 +1,14 @@
 """The number formats that a workbook names by number alone (ECMA-376 part 1, §18.8.30).
 
-Doubt: 14 to 17, 22 and 37 to 44 follow the regional settings of the machine that shows them, which no file tells. The
+Doubt: 14 to 17, 22 and 37 to 44 (and codes that begin with `[$-F800]` or `[$-F400]`) follow the regional settings of the
+machine that shows them, which no file tells. The
 codes here are those of Excel in US English; 27 to 36 and 50 to 58, which exist in East Asian Excel only, those of
 simplified Chinese. A workbook that writes its own code for such a number is believed (sources do so).
 """
 
 from __future__ import annotations
+
+import re
 
 _CODES = {
     0: "General",
@@ -69,3 +72,19 @@ _CODES = {
 def builtin_code(number: int) -> str:
     """The code of a built-in number format; `General` for a number that names none."""
     return _CODES.get(number, "General")
+
+
+_LONG_DATE = re.compile(r"\[\$-(?:F800|x-sysdate)\]", re.IGNORECASE)
+_LONG_TIME = re.compile(r"\[\$-(?:F400|x-systime)\]", re.IGNORECASE)
+
+
+def american(code: str) -> str:
+    """A code, with that of Excel in US English in place of `[$-F800]…` and `[$-F400]…`, the machine's long date and time."""
+    if _LONG_DATE.match(code):
+        return "dddd, mmmm d, yyyy"
+    return "h:mm:ss AM/PM" if _LONG_TIME.match(code) else code
+
+
+def is_of_the_machine(code: str) -> bool:
+    """Whether a date under the code looks otherwise on a machine with other regional settings: 14, 22 and `[$-F800]`."""
+    return code in {_CODES[14], _CODES[22]} or american(code) != code

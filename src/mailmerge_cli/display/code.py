@@ -9,10 +9,11 @@ from enum import StrEnum
 from functools import lru_cache
 from itertools import pairwise
 
+from mailmerge_cli.display.builtin import american
 from mailmerge_cli.display.fraction import FractionLook, is_fraction
 from mailmerge_cli.display.moment import MomentLook
 from mailmerge_cli.display.number import NumberLook, number_look
-from mailmerge_cli.display.tokens import BrokenCode, Kind, Section, cut
+from mailmerge_cli.display.tokens import BrokenCode, Kind, Section, Token, cut
 
 _COMPARE: dict[str, Callable[[float, float], bool]] = {
     "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge, "=": operator.eq, "<>": operator.ne,
@@ -55,11 +56,13 @@ class Code:
         branches: at least one; the last takes what the others left.
         text: what stands before and behind a text; None: a text shows as it is.
         measure: see there; by the first section.
+        general: nothing but `General`.
     """
 
     branches: tuple[Branch, ...]
     text: tuple[str, ...] | None
     measure: Measure
+    general: bool = False
 
     def branch(self, value: float) -> Branch:
         """The section that a number falls into."""
@@ -77,7 +80,8 @@ class Code:
 def compile_code(code: str) -> Code | None:
     """A code, compiled once; None if it is none that Excel would take."""
     try:
-        return _compiled(cut(code))
+        # A book may hold an empty code, which nobody can type into Excel; nothing at all in place of an amount helps nobody.
+        return _compiled(cut(american(code) or "General"))
     except BrokenCode:
         return None
 
@@ -87,6 +91,13 @@ def measures(code: str) -> Measure:
     """What the numbers under a code are; NUMBER for a broken code."""
     compiled = compile_code(code)
     return compiled.measure if compiled else Measure.NUMBER
+
+
+@lru_cache(maxsize=1024)
+def rewords(code: str) -> bool:
+    """Whether a text under the code may show otherwise than it is: `"Dear "@`, or `;;;`, which hides it."""
+    compiled = compile_code(code)
+    return compiled is not None and compiled.text not in {None, ("", "")}
 
 
 def _compiled(sections: list[Section]) -> Code:
@@ -101,7 +112,8 @@ def _compiled(sections: list[Section]) -> Code:
         compare, limit = conditions[at] if at < len(conditions) else (None, 0.0)
         signed = _meets_positive(at, conditions) or len(looks) == 1
         branches.append(Branch(compare, limit, look, signed))
-    return Code(tuple(branches), text, _measure(looks[0]))
+    general = [token.kind for token in sections[0].tokens] == [Kind.GENERAL] and not sections[0].numerals
+    return Code(tuple(branches), text, _measure(looks[0]), general and len(sections) == 1)
 
 
 def _conditions(sections: list[Section]) -> list[tuple[Callable[[float, float], bool], float]]:
@@ -139,11 +151,16 @@ def _meets_positive(section: int, conditions: list[tuple[Callable[[float, float]
 def _trimmed(section: Section) -> Section:
     """Without the padding at both ends, which lines figures up in a column and means nothing in a sentence."""
     tokens = section.tokens
-    while tokens and tokens[0].kind is Kind.PAD:
+    while tokens and _is_blank(tokens[0]):
         tokens = tokens[1:]
-    while tokens and tokens[-1].kind is Kind.PAD:
+    while tokens and _is_blank(tokens[-1]):
         tokens = tokens[:-1]
     return Section(tokens, section.condition, section.language, section.numerals)
+
+
+def _is_blank(token: Token) -> bool:
+    """Padding, or the blank that Excel writes for it: its own formats for China end in a blank behind a backslash."""
+    return token.kind is Kind.PAD or (token.kind is Kind.LITERAL and token.text == " ")
 
 
 def _look(section: Section) -> NumberLook | MomentLook | None:

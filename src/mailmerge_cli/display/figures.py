@@ -31,8 +31,8 @@ def decimals(places: str, figures: str) -> str:
 
 
 def _grouped(figures: str) -> str:
-    """A comma between thousands; blanks in front are not grouped."""
-    bare = figures.lstrip(" ")
-    head = len(bare) % 3 or 3
-    parts = [bare[:head], *(bare[at : at + 3] for at in range(head, len(bare), 3))]
-    return " " * (len(figures) - len(bare)) + ",".join(parts)
+    """A comma between thousands; between the blanks in front it is a blank too."""
+    head = len(figures) % 3 or 3
+    text = ",".join([figures[:head], *(figures[at : at + 3] for at in range(head, len(figures), 3))])
+    bare = text.lstrip(" ,")
+    return " " * (len(text) - len(bare)) + bare

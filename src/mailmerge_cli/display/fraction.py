@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from decimal import ROUND_HALF_UP, Decimal
-from fractions import Fraction
 
 from mailmerge_cli.display.figures import decimals, whole
 from mailmerge_cli.display.tokens import BrokenCode, Kind, Token
+
+_NOISE = 1e-9
+"""What is left of a fraction below this is the fault of binary arithmetic."""
 
 
 def is_fraction(tokens: list[Token]) -> bool:
@@ -44,19 +46,21 @@ class FractionLook:
         ratio = self._nearest(number - units)
         if self._whole and ratio[0] == ratio[1]:
             units, ratio = units + 1, (0, ratio[1])
+        shown = bool(units) or "0" in self._whole
         text = whole(self._whole, str(units) if units else "")
         if ratio[0] or not self._whole or "0" in self._numerator:
-            text += self._gap + self._pair(*ratio)
-        elif not units and "0" not in self._whole:
+            # Words between the whole number and the fraction (`# "and" ?/?`) stand only between two of them.
+            text += (self._gap if shown else "") + self._pair(*ratio)
+        elif not shown:
             text = "0"
-        sign = "-" if negative and (units or ratio[0]) else ""
+        # Unlike decimals, a fraction that rounding made zero keeps its minus: SheetJS and numfmt agree on it.
         # The blanks that line fractions up in a column have no use at the ends.
-        return sign + self._head + text.strip(" ") + self._tail
+        return ("-" if negative else "") + self._head + text.strip(" ") + self._tail
 
     def _nearest(self, rest: Decimal) -> tuple[int, int]:
         if self._fixed:
             return int((rest * self._fixed).quantize(Decimal(1), ROUND_HALF_UP)), self._fixed
-        return _convergent(Fraction(rest), 10 ** len(self._denominator) - 1)
+        return _convergent(float(rest), 10 ** len(self._denominator) - 1)
 
     def _pair(self, above: int, below: int) -> str:
         figures = str(below)
@@ -69,21 +73,22 @@ class FractionLook:
         return whole(self._numerator, str(above) if above else "0") + "/" + under
 
 
-def _convergent(value: Fraction, largest: int) -> tuple[int, int]:
+def _convergent(value: float, largest: int) -> tuple[int, int]:
     """The last convergent of the continued fraction whose denominator is small enough.
 
-    Excel takes that one, though another fraction may lie nearer: π under `# ??/??` is 3 1/7, not 3 14/99.
+    Excel takes that one, though another fraction may lie nearer: π under `# ??/??` is 3 1/7, not 3 14/99. It reckons with
+    binary fractions, and so does this: 0.99 is 98/99.
     """
     above, below = (0, 1), (1, 0)
-    top, bottom = value.numerator, value.denominator
-    while bottom:
-        whole_part, rest = divmod(top, bottom)
-        above = above[1], whole_part * above[1] + above[0]
-        below = below[1], whole_part * below[1] + below[0]
+    while True:
+        part = int(value)
+        above = above[1], part * above[1] + above[0]
+        below = below[1], part * below[1] + below[0]
         if below[1] > largest:
             return above[0], below[0]
-        top, bottom = bottom, rest
-    return above[1], below[1]
+        if value - part < _NOISE:
+            return above[1], below[1]
+        value = 1 / (value - part)
 
 
 def _slash(tokens: list[Token]) -> int | None:

@@ -9,6 +9,7 @@ from decimal import ROUND_HALF_UP, Decimal
 _DAY = 86_400
 _LAST = 2_958_466  # 10000-01-01
 _EPOCH_1904 = 1462
+_MILLISECOND = Decimal("0.001")
 _UNIX = date(1899, 12, 30).toordinal()
 
 
@@ -57,7 +58,9 @@ def instant_of_serial(serial: float, digits: int, *, epoch1904: bool, timed: boo
     if not timed:
         # A hair before midnight is midnight: sums of fractions of a day end there.
         digits = 3
-    ticks = int((abs(days) * _DAY * 10**digits).to_integral_value(ROUND_HALF_UP))
+    # Excel keeps milliseconds. Rounded to them first, a half second that fifteen figures could not hold is a half again.
+    size = abs(days) * _DAY if digits > 3 else (abs(days) * _DAY).quantize(_MILLISECOND, ROUND_HALF_UP)
+    ticks = int((size * 10**digits).to_integral_value(ROUND_HALF_UP))
     whole, part = divmod(ticks, 10**digits)
     day, rest = divmod(whole, _DAY)
     if span:

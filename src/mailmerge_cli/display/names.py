@@ -61,7 +61,7 @@ _TAIWAN = Names(
 _JAPANESE_DAYS = _words("日 月 火 水 木 金 土")
 _JAPANESE = Names(
     _NUMBERED,
-    _NUMBERED,
+    tuple(map(str, range(1, 13))),
     tuple(day + "曜日" for day in _JAPANESE_DAYS),
     _JAPANESE_DAYS,
     _JAPANESE_DAYS,

@@ -94,11 +94,19 @@ class _Plain:
         self._tail = _text_behind_digits(layout.after if layout.point else layout.before)
         self._trim = "?" in self._whole + self._decimals
         self._numerals, self._language = section.numerals, section.language
+        # `0`, `0.00`, `#,##0.00`: as Python writes a decimal number.
+        usual = self._whole.lstrip("#") == "0" and not self._decimals.strip("0") and not self._numerals
+        self._usual = (
+            (",f" if self._grouped else "f") if usual and layout.point == bool(self._decimals) else ""
+        )
 
     def show(self, number: Decimal, negative: bool) -> str:
         if self._shift:
             number = number.scaleb(self._shift, WIDE)
         number = WIDE.quantize(number, self._step)
+        if self._usual:
+            text = self._head + format(number, self._usual) + self._tail
+            return "-" + text if negative and number else text
         figures, _, rest = f"{number:f}".partition(".")
         text = whole(self._whole, "" if figures == "0" else figures, self._grouped) + self._point
         if rest:
@@ -134,6 +142,8 @@ class _Interleaved:
             text = figure_by_figure(text, self._numerals, self._language)
         if "?" in self._whole + self._decimals:
             text = text.strip(" ")
+        elif layout.before and layout.before[0].kind is Kind.DIGIT:
+            text = text.lstrip(" ")  # a small number under `# ##0`
         return "-" + text if negative and number else text
 
 
@@ -145,6 +155,7 @@ class _Scientific:
         self._exponent = _places(layout.exponent)
         self._step = Decimal(1).scaleb(-len(self._decimals))
         self._shift = layout.shift
+        self._grouped = layout.grouped
         self._signed = layout.exponent[0].text[1] == "+"
         self._letter = layout.exponent[0].text[0]
         self._point = "." if layout.point else ""
@@ -160,7 +171,7 @@ class _Scientific:
             power += every
             mantissa = WIDE.quantize(number.scaleb(-power, WIDE), self._step)
         figures, _, rest = f"{mantissa:f}".partition(".")
-        text = whole(self._whole, "" if figures == "0" else figures) + self._point
+        text = whole(self._whole, figures, self._grouped) + self._point
         text += decimals(self._decimals, rest) if rest else ""
         sign = "-" if power < 0 else "+" if self._signed else ""
         text += self._letter + sign + whole(self._exponent, str(abs(power)) if power else "")

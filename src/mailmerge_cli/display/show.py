@@ -15,6 +15,8 @@ from mailmerge_cli.display.moment import MomentLook
 
 Value = int | float | str | datetime | date | time
 
+_MOMENTS = (date, time)
+
 TRUTH = "BOOLEAN"
 """The code of a truth value; Excel gives those no format of their own."""
 
@@ -33,7 +35,7 @@ def show(value: Value, code: str, *, epoch1904: bool = False) -> str:
     if isinstance(value, bool) or code == TRUTH:
         return "TRUE" if value else "FALSE"
     try:
-        if isinstance(value, date | time):
+        if isinstance(value, _MOMENTS):
             return _show_moment(value, compile_code(code), epoch1904)
         return _show_number(value, compile_code(code), epoch1904)
     except (ArithmeticError, ValueError):
@@ -43,7 +45,7 @@ def show(value: Value, code: str, *, epoch1904: bool = False) -> str:
 def _show_number(value: float, compiled: Code | None, epoch1904: bool) -> str:
     # A cell is a number that formats itself by calling here.
     value = int(value) if isinstance(value, int) else float(value)
-    if compiled is None:
+    if compiled is None or compiled.general:
         return general(value)
     branch = compiled.branch(value)
     if branch.look is None:

@@ -24,7 +24,7 @@ class Kind(StrEnum):
     POINT = "point"
     COMMA = "comma"
     PERCENT = "percent"
-    EXPONENT = "exponent"  # E+ or E-
+    EXPONENT = "exponent"  # E+ or E- before a placeholder; in `e-mm-dd` the e is a year
     SLASH = "slash"
     GENERAL = "general"
     TEXT = "text"  # @
@@ -72,7 +72,7 @@ _PIECE = re.compile(
     | (?P<end>;)
     | (?P<general>General)
     | (?P<half>AM/PM|A/P|上午/下午|下午/上午|午前/午後|오전/오후)
-    | (?P<exponent>E[+-])
+    | (?P<exponent>E[+-](?=[0\#?]))
     | (?P<moment>y+|m+|d+|h+|s+|e+|g+|bbbb|bb|aaaa|aaa|rr|r)
     | (?P<digit>[0\#?])
     | (?P<figure>[1-9])

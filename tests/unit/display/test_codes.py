@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mailmerge_cli.display import Measure, builtin_code, measures, show
+from mailmerge_cli.display import Measure, builtin_code, is_of_the_machine, measures, rewords, show
 from mailmerge_cli.display.code import compile_code
 
 
@@ -73,3 +73,40 @@ def test_compiled_once():
     show(2, "0.0000000")
     after = compile_code.cache_info()
     assert (after.hits, after.misses) == (before.hits + 1, before.misses)
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("m/d/yyyy", True),
+        ("m/d/yyyy h:mm", True),
+        ("[$-F800]dddd, mmmm dd, yyyy", True),
+        ("[$-x-sysdate]dddd, mmmm dd, yyyy", True),
+        ("[$-F400]h:mm:ss AM/PM", True),
+        ("yyyy-mm-dd", False),
+        ("[$-804]yyyy", False),
+        ("General", False),
+    ],
+)
+def test_F14_a_format_of_the_machine_is_known(code, said):
+    """What looks otherwise elsewhere can be told to the person."""
+    assert is_of_the_machine(code) is said
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ('"Dear "@', True),
+        ("0;-0;0;@@", True),
+        (";;;", True),
+        ('0;-0;0;"text"', True),
+        ("@", False),
+        ("_(* 0_);_(@_)", False),
+        ("General", False),
+        ("0.00", False),
+        ('"never closed', False),
+    ],
+)
+def test_a_code_that_changes_texts_is_known(code, said):
+    """Texts pass by unless their section adds or hides something."""
+    assert rewords(code) is said
