@@ -136,6 +136,7 @@ OBJECT: dict[str, str] = {
     "elapsed_seconds": "The time between.",
     "results": "The result log's path, or null.",
     "ledger": "The ledger's path, or null.",
+    "columns": "`check` alone (and `preview`): `{title, name, letter, role, why, example}` of each column of the list; examples are masked unless a terminal shows them.",
 }
 
 VARIABLES: dict[str, str] = {
@@ -144,7 +145,9 @@ VARIABLES: dict[str, str] = {
     "MAILMERGE_PASSWORD_<NAME>_FILE": "A file that holds it in its first line.",
     "MAILMERGE_PASSWORD": "The secret of whichever account is used.",
     "MAILMERGE_PASSWORD_FILE": "A file that holds it in its first line.",
-    "CREDENTIALS_DIRECTORY": "Set by systemd; a file named like the account holds its secret.",
+    "MAILMERGE_LIST_PASSWORD": "The password of an encrypted workbook.",
+    "MAILMERGE_LIST_PASSWORD_FILE": "A file that holds it in its first line.",
+    "CREDENTIALS_DIRECTORY": "Set by systemd; a file named like the account holds its secret, `list-password` that of an encrypted workbook.",
     "SSL_CERT_FILE": "Certificate authorities (PEM) to trust beside the system's; `ca_file` says it for one account.",
     "PYTHON_KEYRING_BACKEND": "Which keyring is used; see the keyring library.",
     "NO_COLOR": "Set to anything: no colour, no progress bar.",
@@ -299,7 +302,7 @@ def _columns(names: Iterable[str]) -> str:
 def _object() -> str:
     now = datetime(2026, 11, 1, tzinfo=UTC)
     sample = Summary("name", "run", ExitCode.OK, Counts(), now, now).as_json()
-    return "\n".join(_table(("key", "meaning"), [(f"`{key}`", OBJECT[key]) for key in sample]))
+    return "\n".join(_table(("key", "meaning"), [(f"`{key}`", OBJECT[key]) for key in (*sample, "columns")]))
 
 
 def _variables() -> str:

@@ -16,6 +16,8 @@ def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
     for name in (
         "MAILMERGE_PASSWORD",
         "MAILMERGE_PASSWORD_FILE",
+        "MAILMERGE_LIST_PASSWORD",
+        "MAILMERGE_LIST_PASSWORD_FILE",
         "CREDENTIALS_DIRECTORY",
         "SSL_CERT_FILE",
         "NO_COLOR",

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
@@ -78,6 +79,7 @@ class Address:
         return self.spec
 
 
+@lru_cache(maxsize=512)  # a row's address is looked at several times: the list's column, To, the envelope
 def parse_address(text: str) -> Address:
     """Exactly one address; ASCII white space around it is trimmed.
 

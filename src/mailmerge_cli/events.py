@@ -8,17 +8,25 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from mailmerge_cli.model.delivery import Delivery
 from mailmerge_cli.model.mail import Outcome
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """An attempt has its outcome, and the ledger holds it; `delivery` is as the ledger has it now."""
+class Settled(NamedTuple):
+    """An attempt has its outcome, and the ledger holds it; `delivery` is as the ledger has it now.
+
+    A tuple, because there is one for every mail.
+    """
 
     delivery: Delivery
     outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class AllTold:
+    """All that one transaction of the ledger settled has been told: a listener that gathers may write now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +52,6 @@ class Trouble:
     text: str
 
 
-Event = Settled | Waiting | Connected | Trouble
+Event = Settled | AllTold | Waiting | Connected | Trouble
 Observer = Callable[[Event], None]
 """Who listens; must be quick and must not raise."""

@@ -27,7 +27,7 @@ COMMANDS = (
 ACCOUNT_COMMANDS = ("add", "list", "show", "test", "remove", "login")
 INPUT_OPTIONS = [
     "--recipients", "-r", "--message", "-m", "--account", "-a", "--from", "--subject", "--attach", "--sheet", "--encoding",
-    "--delimiter", "--email-column", "--name-column", "--key-column", "--require", "--where", "--exclude", "--only-domain",
+    "--delimiter", "--email-column", "--name-column", "--key-column", "--group-by", "--require", "--where", "--exclude", "--only-domain",
     "--set", "--rate", "--connections", "--workers", "--on-invalid", "--no-address", "--duplicates", "--run", "--campaign", "-c",
     "--state-dir",
 ]  # fmt: skip

@@ -11,7 +11,6 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -281,7 +280,7 @@ def test_postfix_with_refusals_at_every_step(mode: str, postfix: tuple[int, Path
             to = ("ann@example.org", "nobody@example.org")
         mail = a_mail(number, to, sender=sender)
         if number % 3 == 0:
-            mail = replace(mail, content=(b"X-Refuse: yes\r\n", *mail.content))
+            mail = mail._replace(content=(b"X-Refuse: yes\r\n", *mail.content))
         sent.append(mail)
 
     feed = carried(sink_account(port, mode), sent)

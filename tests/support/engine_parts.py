@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from mailmerge_cli.engine.patience import Rules
@@ -70,24 +69,24 @@ class MemoryLedger:
             if (answer := record.settled) is not None:
                 one = self.deliveries[answer.delivery]
                 if one.state is not State.SENDING and answer.outcome.verdict is not Verdict.RELEASED:
-                    one = replace(one, state=after(one.state, StateEvent.BEGIN), attempts=one.attempts + 1)
+                    one = one._replace(state=after(one.state, StateEvent.BEGIN), attempts=one.attempts + 1)
                 state = after(one.state, event_of(answer.outcome))
                 if answer.give_up:
                     state = State.FAILED
-                one = replace(
-                    one, state=state, next_attempt=answer.next_attempt, first_attempt=one.first_attempt or at
+                one = one._replace(
+                    state=state, next_attempt=answer.next_attempt, first_attempt=one.first_attempt or at
                 )
                 self.deliveries[one.id] = one
                 settled.append(one)
             if record.begun is not None:
                 one = self.deliveries[record.begun.delivery]
                 state = after(one.state, StateEvent.BEGIN)
-                self.deliveries[one.id] = replace(one, state=state, attempts=one.attempts + 1)
+                self.deliveries[one.id] = one._replace(state=state, attempts=one.attempts + 1)
         return settled
 
     def undo(self, deliveries: Sequence[int]) -> int:
         for number in deliveries:
-            self.deliveries[number] = replace(self.deliveries[number], state=State.PENDING)
+            self.deliveries[number] = self.deliveries[number]._replace(state=State.PENDING)
         return len(deliveries)
 
     # the tray

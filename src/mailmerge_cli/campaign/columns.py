@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from mailmerge_cli.campaign.moment import BUILT_IN_NAMES
 from mailmerge_cli.errors import Problem, Refused
 from mailmerge_cli.model.campaign import RecipientSettings
-from mailmerge_cli.model.table import Column, Row
+from mailmerge_cli.model.table import Column, Row, template_name
 from mailmerge_cli.sources.guess import guess_columns
 
 
@@ -41,8 +41,12 @@ def find_column(columns: Sequence[Column], wanted: str, what: str) -> Column:
     for column in columns:
         if folded in (column.title.casefold(), column.name.casefold()):
             return column
+    for column in columns:
+        if any(folded in (alias.casefold(), template_name(alias).casefold()) for alias in column.aliases):
+            return column
     titles = [column.title for column in columns]
-    near = difflib.get_close_matches(wanted, titles, 1, 0.5)
+    known = [title for column in columns for title in (column.title, *column.aliases)]
+    near = difflib.get_close_matches(wanted, known, 1, 0.5)
     nearest = f"; the nearest is “{near[0]}”" if near else ""
     raise Refused(
         f"{what}: the list has no column “{wanted}”{nearest}. Its columns are: {', '.join(titles)}.",

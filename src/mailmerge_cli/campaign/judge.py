@@ -151,10 +151,13 @@ class Judge:
         return text if self._roles.key else _folded(text)
 
     def _required(self, row: Row) -> list[Problem]:
+        if not self._roles.required:
+            return []
         return [
-            self._problem(row, column, "required", "is empty, and it is required; fill it in")
+            self._problem(line, column, "required", "is empty, and it is required; fill it in")
+            for line in row.lines
             for column in self._roles.required
-            if not clean(row.cells[column.index])
+            if not clean(line.cells[column.index])
         ]
 
     def _problem(self, row: Row, column: Column | None, kind: str, message: str) -> Problem:

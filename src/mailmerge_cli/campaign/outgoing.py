@@ -1,37 +1,37 @@
-"""The pass that sends: rows whose delivery is due become orders for a mail, one when its turn comes, and orders become mails.
+"""The pass that sends: deliveries that are due become orders for a mail, one when its turn comes, and orders become mails.
 
-A mail may be made in another process: an order holds all that it takes, and a maker is made of the template alone.
+An order names a row and holds nothing of it: whoever makes the mail reads the list itself, in this process or in another one.
 
 Rule: what is made here must have the hash that the ledger promised; anything else stops the run before a byte leaves.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
-from itertools import islice
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from mailmerge_cli.address import parse_address
-from mailmerge_cli.campaign.judge import Judge
+from mailmerge_cli.campaign.kit import Kit
 from mailmerge_cli.errors import Refused
 from mailmerge_cli.ledger.ledger import Ledger
-from mailmerge_cli.model.cell import Cell
 from mailmerge_cli.model.delivery import Delivery, Run, State
 from mailmerge_cli.model.mail import Mail, Recipient
 from mailmerge_cli.model.table import Row, Source
 from mailmerge_cli.render.fault import RowFault
-from mailmerge_cli.render.template import Template
 
-_CHUNK = 200  # rows looked up at once
+_LEFT = (State.PENDING, State.DEFERRED)
+_KEPT = 512  # rows read last: more than are handed out ahead over all connections of a worker
 
 
 class Order(NamedTuple):
-    """What it takes, beside the template, to make the mail of one delivery. A tuple, because that travels fast.
+    """What it takes, beside list and template, to make the mail of one delivery. A tuple, because that travels fast.
 
     Attributes:
         delivery, message_id, attempt: as in `Mail`.
-        row: number and cells.
+        number: of its row.
+        key: of its person, as the ledger has it.
         address: to which it goes: the recipient's, or the one of `resend --to`.
         content_hash: that the ledger promised.
         moment: of this pass; becomes Date.
@@ -41,28 +41,31 @@ class Order(NamedTuple):
     message_id: str
     attempt: int
     number: int
-    cells: tuple[Cell, ...]
     key: str
-    to: str
-    name: str
     address: str
     content_hash: bytes
     moment: datetime
 
 
 class Maker:
-    """Makes the mails of orders; can be pickled."""
+    """Makes the mails of orders; can be pickled, if its kit can travel (`kit.packed`)."""
 
-    def __init__(self, template: Template) -> None:
-        self._template = template
+    def __init__(self, kit: Kit) -> None:
+        self._kit = kit
+        self._list = _List(kit.source)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Maker, (self._kit,)
 
     def __call__(self, order: Order) -> Mail:
         """The mail; Refused (65, `changed`) if it is not what was checked."""
-        template, number = self._template, order.number
+        template, number = self._kit.template, order.number
+        row = self._list.row(number)
+        person = None if row is None else self._kit.judge.judge(row)
+        if row is None or not isinstance(person, Recipient) or person.key != order.key:
+            raise _changed(number, "is not the row that was checked")
         try:
-            letter = template.render(
-                Row(number, order.cells), Recipient(number, order.key, order.to, order.name)
-            )
+            letter = template.render(row, person)
             if letter.content_hash != order.content_hash:
                 raise _changed(number, "is not what was checked")
             if order.address != letter.envelope.recipients[0]:
@@ -73,12 +76,40 @@ class Maker:
         return Mail(order.delivery, order.message_id, letter.envelope, content, order.attempt)
 
 
+class _List:
+    """The rows of a list by their numbers: quick as long as they are asked for about in the list's order."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._rows: Iterator[Row] = iter(())
+        self._kept: deque[Row] = deque(maxlen=_KEPT)
+        self._at: float = float("inf")  # the number read last
+
+    def row(self, number: int) -> Row | None:
+        """The row of that number; None if the list has none. Refused if the list changed."""
+        if number <= self._at and (kept := self._behind(number)) is not None:
+            return kept
+        if number <= self._at:
+            self._begin()
+        for row in self._rows:
+            self._kept.append(row)
+            self._at = row.number
+            if row.number >= number:
+                return row if row.number == number else None
+        return None
+
+    def _behind(self, number: int) -> Row | None:
+        return next((row for row in reversed(self._kept) if row.number == number), None)
+
+    def _begin(self) -> None:
+        self._kept.clear()
+        self._rows, self._at = self._source.rows(), float("-inf")
+
+
 class Outgoing:
-    """What a run still has to send, read from the list again at every pass.
+    """What a run still has to send, asked of the ledger again at every pass, in the list's order.
 
     Args:
-        source: the list; it must still be what was checked.
-        judge: the same that made the plan.
         ledger, run: what was promised.
         domain: of the Message-IDs.
         make: makes the mails here; None: the orders are handed out as they are.
@@ -87,8 +118,6 @@ class Outgoing:
 
     def __init__(
         self,
-        source: Source,
-        judge: Judge,
         ledger: Ledger,
         run: Run,
         *,
@@ -96,64 +125,46 @@ class Outgoing:
         make: Maker | None = None,
         only: Collection[str] | None = None,
     ) -> None:
-        self._source = source
-        self._judge = judge
         self._ledger = ledger
         self._run = run
         self._domain = domain
         self._make = make
-        self._only = None if only is None else frozenset(only)
+        self._only = None if only is None else sorted(set(only))
 
     def due(self, now: datetime) -> Iterator[tuple[Delivery, Mail | Order]]:
         """One pass; Refused (65, `changed`) if a row is not what was checked."""
-        for chunk in _chunks(self._source.rows()):
-            people = [(row, person) for row in chunk if (person := self._person(row)) is not None]
-            known = self._ledger.find(self._run, [person.key for _, person in people])
-            for row, person in people:
-                delivery = known.get(person.key)
-                # A person who stands in the list twice was promised one mail, and that is the one of the promised row.
-                if delivery is not None and delivery.row == row.number and _is_due(delivery, now):
-                    order = self._order(row, person, delivery, now)
-                    yield delivery, self._make(order) if self._make else order
+        for delivery in self._left():
+            if _is_due(delivery, now):
+                order = self._order(delivery, now)
+                yield delivery, self._make(order) if self._make else order
 
     def next_due(self) -> datetime | None:
         """When the first deferred delivery of this choice may be tried again."""
         if self._only is None:
             return self._ledger.next_due(self._run)
-        moments = [one.next_attempt for one in self._chosen() if one.state is State.DEFERRED]
+        moments = [one.next_attempt for one in self._left() if one.state is State.DEFERRED]
         return min((moment for moment in moments if moment), default=None)
 
     def left(self) -> int:
         """How many of this choice are pending or deferred."""
         if self._only is None:
             return self._ledger.counts(self._run).left
-        return sum(one.state in (State.PENDING, State.DEFERRED) for one in self._chosen())
+        return sum(1 for _ in self._left())
 
-    def _chosen(self) -> Iterable[Delivery]:
-        return self._ledger.find(self._run, sorted(self._only or ())).values()
+    def _left(self) -> Iterable[Delivery]:
+        return self._ledger.deliveries(self._run, _LEFT, self._only)
 
-    def _person(self, row: Row) -> Recipient | None:
-        person = self._judge.judge(row)
-        if not isinstance(person, Recipient) or (self._only is not None and person.key not in self._only):
-            return None
-        return person
-
-    def _order(self, row: Row, person: Recipient, delivery: Delivery, now: datetime) -> Order:
+    def _order(self, delivery: Delivery, now: datetime) -> Order:
         return Order(
-            delivery.id, self._ledger.message_id(delivery, self._domain), delivery.attempts + 1, row.number, row.cells,
-            person.key, person.address, person.name, delivery.address, delivery.content_hash, now,
+            delivery.id, self._ledger.message_id(delivery, self._domain), delivery.attempts + 1, delivery.row,
+            delivery.key, delivery.address, delivery.content_hash, now,
         )  # fmt: skip
 
 
 def _is_due(delivery: Delivery, now: datetime) -> bool:
     if delivery.state is State.DEFERRED:
         return delivery.next_attempt is None or delivery.next_attempt <= now
-    return delivery.state is State.PENDING
-
-
-def _chunks(rows: Iterator[Row]) -> Iterator[list[Row]]:
-    while chunk := list(islice(rows, _CHUNK)):
-        yield chunk
+    return True
 
 
 def _changed(row: int, what: str) -> Refused:

@@ -5,32 +5,20 @@ Rule: nothing is sent, and nothing of a cell is kept beyond key, address and has
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Protocol
+from itertools import groupby
+from operator import attrgetter, itemgetter
 
-from mailmerge_cli.campaign.judge import Bad, Judge, Judgement, LeftOut
+from mailmerge_cli.campaign.checked import Checked, bad_line
+from mailmerge_cli.campaign.hands import Hands
+from mailmerge_cli.campaign.kit import Kit
 from mailmerge_cli.errors import Problem
-from mailmerge_cli.ledger.draft import Draft
+from mailmerge_cli.ledger.draft import Draft, weight
 from mailmerge_cli.ledger.reading import Reading
 from mailmerge_cli.model.campaign import Duplicates
-from mailmerge_cli.model.delivery import Entry, Run, State
-from mailmerge_cli.model.mail import Recipient
-from mailmerge_cli.model.table import Row
-from mailmerge_cli.render.fault import RowFault
-from mailmerge_cli.render.letter import Letter
+from mailmerge_cli.model.delivery import Run
 
-_BATCH = 500
 _KEPT = 1000  # problems told one by one; the others are counted
-
-
-class Renderer(Protocol):
-    """Makes the letter of a row."""
-
-    def render(self, row: Row, recipient: Recipient) -> Letter:
-        """The letter; RowFault with everything that is wrong."""
-        ...
 
 
 @dataclass(slots=True)
@@ -40,111 +28,110 @@ class Plan:
     Attributes:
         draft: the entries, staged.
         problems: what is wrong with single rows, the first thousand; `problems_total` counts all.
-        faults: what is wrong with the list as a whole: never sent around, whatever `on_invalid` says.
+        faults: what is wrong with the list as a whole: never sent around, whatever `on_invalid` says. The first thousand;
+            `faults_total` counts all.
         read: rows read; `unselected` were not chosen by `where`.
         attachments: of the first mail.
+        notes: what a person should know of the list, now that it was read to its end.
     """
 
     draft: Draft
     problems: list[Problem] = field(default_factory=list)
     problems_total: int = 0
     faults: list[Problem] = field(default_factory=list)
+    faults_total: int = 0
     read: int = 0
     unselected: int = 0
     mails: int = 0
     invalid: int = 0
     skipped: int = 0
     attachments: int = 0
+    notes: tuple[str, ...] = ()
 
     def take_from_mails(self, number: int) -> None:
         """So many that would have been sent are skipped."""
         self.mails -= number
         self.skipped += number
 
-    def add_problems(self, problems: Iterable[Problem]) -> None:
-        """Keep or count them."""
-        for problem in problems:
-            self.problems_total += 1
-            if len(self.problems) < _KEPT:
-                self.problems.append(problem)
+    @property
+    def wanted(self) -> int:
+        """How many problems are still to be told one by one."""
+        return _KEPT - len(self.problems)
+
+    def add_fault(self, fault: Problem) -> None:
+        """Keep or count it."""
+        self.faults_total += 1
+        if len(self.faults) < _KEPT:
+            self.faults.append(fault)
 
 
 def make_plan(
-    rows: Iterable[Row],
-    judge: Judge,
-    renderer: Renderer,
+    kit: Kit,
     draft: Draft,
     *,
     duplicates: Duplicates,
     key_is_address: bool,
     ledger: Reading | None = None,
     run: Run | None = None,
+    hands: int = 0,
 ) -> Plan:
     """Judge and render all rows; then look for keys and addresses that stand there twice.
 
     With `ledger` and `run`, a twin address that is skipped is never the one that has a mail of this run already.
+    A list that takes long is checked in up to so many `hands` beside this process; the plan is the same.
     """
     plan = Plan(draft)
-    batch: list[Entry] = []
-    for entry in _entries(rows, judge, renderer, plan):
-        batch.append(entry)
-        if len(batch) == _BATCH:
-            draft.add(batch)
-            batch = []
-    draft.add(batch)
+    with Hands(kit, hands) as many:
+        for part in many.checked(lambda: plan.wanted):
+            _take(plan, part)
     _look_for_twins(plan, duplicates, key_is_address, ledger, run)
     return plan
 
 
-def _entries(rows: Iterable[Row], judge: Judge, renderer: Renderer, plan: Plan) -> Iterator[Entry]:
-    attached: dict[bytes, int] = {}
-    for row in rows:
-        plan.read += 1
-        verdict: Judgement | Entry = judge.judge(row)
-        if isinstance(verdict, Recipient):
-            verdict = _render(row, verdict, renderer, plan, attached)
-        if verdict is None:
-            plan.unselected += 1
-        elif isinstance(verdict, LeftOut):
-            plan.skipped += 1
-            yield Entry(verdict.row, verdict.key, verdict.address, b"", State.SKIPPED, verdict.reason)
-        elif isinstance(verdict, Bad):
-            plan.invalid += 1
-            plan.add_problems(verdict.problems)
-            reason = "; ".join(
-                f"{p.column}: {p.message}" if p.column else p.message for p in verdict.problems
-            )
-            yield Entry(verdict.row, verdict.key, verdict.address, b"", State.INVALID, reason[:500])
-        elif isinstance(verdict, Entry):
-            yield verdict
+def _take(plan: Plan, part: Checked) -> None:
+    """What came of some rows becomes part of the plan."""
+    if not plan.mails:
+        plan.attachments = part.attachments
+    if part.places:
+        part = _without_borrowed(plan, part)
+    plan.notes = part.notes or plan.notes
+    plan.draft.put(part.lines, part.digest)
+    plan.read += part.read
+    plan.unselected += part.read - len(part.lines)
+    plan.mails += part.mails
+    plan.invalid += part.invalid
+    plan.skipped += part.skipped
+    plan.problems_total += part.problems_total
+    plan.problems += [problem for _, problem in part.problems[: plan.wanted]]
 
 
-def _render(
-    row: Row, recipient: Recipient, renderer: Renderer, plan: Plan, attached: dict[bytes, int]
-) -> Entry | Bad:
-    try:
-        letter = renderer.render(row, recipient)
-    except RowFault as fault:
-        return Bad(row.number, recipient.key, recipient.address, fault.problems)
-    if twins := _attached_twice(row, letter, attached):
-        return Bad(row.number, recipient.key, recipient.address, twins)
-    plan.mails += 1
-    if plan.mails == 1:
-        plan.attachments = len(letter.attachments)
-    return Entry(row.number, recipient.key, letter.envelope.recipients[0], letter.content_hash)
-
-
-def _attached_twice(row: Row, letter: Letter, attached: dict[bytes, int]) -> tuple[Problem, ...]:
+def _without_borrowed(plan: Plan, part: Checked) -> Checked:
     """A file that a pattern with cells names is one person's own: a second row must not have it."""
-    problems = []
-    for attachment in letter.attachments:
-        if not attachment.from_cells:
-            continue
-        place = hashlib.blake2b(str(attachment.file).encode(), digest_size=12).digest()
-        if (first := attached.setdefault(place, row.number)) != row.number:
-            text = f"{attachment.path} is already the attachment of row {first}; each person's file may go to one person only"
-            problems.append(Problem(row.number, "Attachment", "attachment", text))
-    return tuple(problems)
+    lines = part.lines
+    places = [(place.digest, lines[place.line][0]) for place in part.places]
+    earlier = plan.draft.claim(places)
+    if not earlier:
+        return part
+    borrowed: dict[int, list[Problem]] = {}
+    for place, (digest, row) in zip(part.places, places, strict=True):
+        if (first := earlier.get(digest, row)) != row:
+            text = f"{place.path} is already the attachment of row {first}; each person's file may go to one person only"
+            borrowed.setdefault(place.line, []).append(Problem(row, "Attachment", "attachment", text))
+    share = part.digest
+    for at, found in borrowed.items():
+        row, key, address, *_ = lines[at]
+        share -= weight(lines[at])
+        lines[at] = bad_line(row, key or "", address, found)
+        share += weight(lines[at])
+    problems = [*part.problems, *((at, problem) for at, found in borrowed.items() for problem in found)]
+    problems.sort(key=itemgetter(0))
+    return part._replace(
+        digest=share,
+        mails=part.mails - len(borrowed),
+        invalid=part.invalid + len(borrowed),
+        problems=problems[: plan.wanted],
+        problems_total=part.problems_total + sum(map(len, borrowed.values())),
+    )
 
 
 def _look_for_twins(
@@ -153,32 +140,30 @@ def _look_for_twins(
     """One address several times is as the campaign wishes; one key several times is refused always."""
     if duplicates is Duplicates.SKIP:
         plan.take_from_mails(plan.draft.skip_twin_addresses("same address as row {row}", ledger, run))
-    shared: set[str] = set()
     for twin in plan.draft.twin_keys():
-        first, *others = twin.rows
-        shared.add(twin.text)
         what = "the same address" if key_is_address else f"the same key “{twin.text}”"
         way = (
             'name a key column, or set duplicates = "skip"'
             if key_is_address
             else "a key must name one person"
         )
-        plan.faults.extend(
-            Problem(row, None, "duplicate", f"row {row} has {what} as row {first[1]}; {way}")
-            for _, row in others
-        )
+        row = twin.other[1]
+        plan.add_fault(Problem(row, None, "duplicate", f"row {row} has {what} as row {twin.first[1]}; {way}"))
     if duplicates is Duplicates.REFUSE:
-        _refuse_shared_addresses(plan, shared)
+        _refuse_shared_addresses(plan)
 
 
-def _refuse_shared_addresses(plan: Plan, told: set[str]) -> None:
-    for twin in plan.draft.twin_addresses():
-        first, *others = twin.rows
-        if first[0] in told:
-            continue
-        for key, row in others:
+def _refuse_shared_addresses(plan: Plan) -> None:
+    for address, twins in groupby(plan.draft.twin_addresses(), key=attrgetter("text")):
+        told: bool | None = None
+        for twin in twins:
+            if told is None:
+                told = plan.draft.is_twin_key(twin.first[0])
+            if told:
+                continue
+            key, row = twin.other
             text = (
-                f"row {row} (key “{key}”) has the address of row {first[1]} (key “{first[0]}”): {twin.text}; "
+                f"row {row} (key “{key}”) has the address of row {twin.first[1]} (key “{twin.first[0]}”): {address}; "
                 'mend it, or set duplicates = "send" if two people share it, "skip" for one mail'
             )
-            plan.faults.append(Problem(row, None, "duplicate", text))
+            plan.add_fault(Problem(row, None, "duplicate", text))

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 from mailmerge_cli.campaign.changes import Acceptance, amendment_for
 from mailmerge_cli.campaign.runs import Choice, choose_run, other_unfinished
+from mailmerge_cli.cli.column_table import columns_json, tell_inputs
 from mailmerge_cli.cli.options import Inputs
 from mailmerge_cli.cli.place import Place
 from mailmerge_cli.cli.prepare import Preparation, open_inputs, prepare
@@ -21,8 +22,7 @@ from mailmerge_cli.ledger.ledger import Ledger
 from mailmerge_cli.ledger.lock import is_held
 from mailmerge_cli.model.account import Account
 from mailmerge_cli.model.campaign import Duplicates, Unfinished
-from mailmerge_cli.model.delivery import Counts, State
-from mailmerge_cli.model.table import Row
+from mailmerge_cli.model.delivery import Counts
 from mailmerge_cli.report.summary import Summary
 from mailmerge_cli.transports.registry import open_transport
 
@@ -39,6 +39,7 @@ class Checking:
         self._counts = Counts()
         self._label = ""
         self._preparation: Preparation | None = None
+        self._columns: list[dict[str, str]] = []
 
     def run(self, *, online: bool = False, password_stdin: bool = False) -> int:
         """Check, tell, and return the exit code."""
@@ -63,7 +64,7 @@ class Checking:
             code = ExitCode.SOME_FAILED if self._counts.invalid else ExitCode.OK
         summary = self._summary(place, code, reason, problems, total)
         if self._screen.as_json:
-            self._screen.json(summary.as_json())
+            self._screen.json({**summary.as_json(), "columns": self._columns})
         return code
 
     def _check(self, place: Place, account: Account | None) -> None:
@@ -75,10 +76,13 @@ class Checking:
             self._label = choice.label
             if ledger is None:
                 place.refuse_lost_ledger()
-            inputs = open_inputs(stack, place.campaign, choice, account, stdin=sys.stdin.buffer)
+            inputs = open_inputs(
+                stack, place.campaign, choice, account, stdin=sys.stdin.buffer, ask=self._screen.secret
+            )
+            self._columns = columns_json(self._screen, inputs)
             preparation = prepare(stack, inputs, ledger if choice.run else None)
             self._preparation = preparation
-            self._tell_columns(preparation)
+            tell_inputs(self._screen, inputs)
             preparation.refuse_problems()
             self._counts = _counts(preparation)
             self._compare(place, ledger, choice, preparation)
@@ -104,20 +108,6 @@ class Checking:
             self._acceptance.retry_failed,
             settings.duplicates is Duplicates.SEND,
         )
-
-    def _tell_columns(self, preparation: Preparation) -> None:
-        """The parsed columns with one example each: a wrong delimiter or a shifted column is seen at a glance."""
-        inputs = preparation.inputs
-        first = next(iter(inputs.source.rows()), None)
-        rows = [
-            (column.letter, column.title, column.name, _example(first, column.index))
-            for column in inputs.source.columns
-        ]
-        if self._screen.out.tty and not self._screen.quiet and not self._screen.as_json:
-            # Only on a terminal: a cron mail or a log must not hold a salary.
-            self._screen.table(("column", "title", "in templates", "first row"), rows)
-        for note in inputs.notes:
-            self._screen.note(note)
 
     def _tell(self, preparation: Preparation) -> None:
         plan = preparation.plan
@@ -162,18 +152,5 @@ def _looking(place: Place) -> Iterator[Ledger | None]:
 
 
 def _counts(preparation: Preparation) -> Counts:
-    draft = preparation.plan.draft
-    return Counts(
-        pending=draft.count(State.PENDING),
-        invalid=draft.count(State.INVALID),
-        skipped=draft.count(State.SKIPPED),
-    )
-
-
-def _example(row: Row | None, index: int) -> str:
-    if row is None or index >= len(row.cells):
-        return ""
-    try:
-        return str(row.cells[index])[:40]
-    except ValueError as fault:
-        return f"({fault})"
+    plan = preparation.plan
+    return Counts(pending=plan.mails, invalid=plan.invalid, skipped=plan.skipped)

@@ -9,9 +9,9 @@ from typing import Annotated
 import typer
 
 from mailmerge_cli.cli.screen import Screen
-from mailmerge_cli.errors import ExitCode, Refused
+from mailmerge_cli.errors import ExitCode, Refused, UsageFault
 from mailmerge_cli.model.table import Source
-from mailmerge_cli.starter import Kind, OwnList, write_campaign
+from mailmerge_cli.starter import How, Kind, OwnList, write_campaign
 
 _SAMPLE = 200
 
@@ -30,6 +30,19 @@ def init(
     sheet: Annotated[str, typer.Option("--sheet", help="The sheet of your workbook.")] = "",
     encoding: Annotated[str, typer.Option("--encoding", help="Encoding of your text list.")] = "",
     delimiter: Annotated[str, typer.Option("--delimiter", help="Delimiter of your text list.")] = "",
+    table: Annotated[
+        str, typer.Option("--table", metavar="NAME", help="A table or a named range of your workbook.")
+    ] = "",
+    start: Annotated[
+        str,
+        typer.Option(
+            "--start", metavar="CELL", help="The cell where the titles of your list begin, such as B3."
+        ),
+    ] = "",
+    header_rows: Annotated[
+        int | None,
+        typer.Option("--header-rows", min=1, max=5, help="How many rows the titles of your list take."),
+    ] = None,
     *,
     screen: Screen,
 ) -> int:
@@ -38,7 +51,8 @@ def init(
         folder = Path()
         if recipients is None:
             _refuse_full(folder, kind)
-    own = _own_list(recipients, sheet, encoding, delimiter) if recipients else None
+    how = How(sheet, encoding, delimiter, table, _cell(start), header_rows or 0)
+    own = _own_list(recipients, how, screen) if recipients else None
     written = write_campaign(kind, folder, own=own)
     for path in written:
         screen.say(f"  {path}")
@@ -72,20 +86,34 @@ def _refuse_full(folder: Path, kind: str) -> None:
         )
 
 
-def _own_list(path: Path, sheet: str, encoding: str, delimiter: str) -> OwnList:
-    from mailmerge_cli.sources.guess import guess_columns
-
-    with _opened(path, sheet, encoding, delimiter) as source:
-        guess = guess_columns(source.columns, list(islice(source.rows(), _SAMPLE)))
-        return OwnList(path.absolute(), source.columns, guess, sheet, encoding, delimiter)
-
-
-def _opened(path: Path, sheet: str, encoding: str, delimiter: str) -> Source:
-    """The list; where rows are hidden, there is no campaign.toml yet that could say what is meant."""
-    from mailmerge_cli.sources import open_source
+def _cell(start: str) -> str:
+    from mailmerge_cli.config.kinds import read_cell
 
     try:
-        return open_source(path, sheet=sheet, encoding=encoding, delimiter=delimiter)
+        return read_cell(start)
+    except ValueError as error:
+        raise UsageFault(f"--start: {error}.") from None
+
+
+def _own_list(path: Path, how: How, screen: Screen) -> OwnList:
+    from mailmerge_cli.sources.guess import guess_columns
+
+    with _opened(path, how, screen) as source:
+        guess = guess_columns(source.columns, list(islice(source.rows(), _SAMPLE)))
+        return OwnList(path.absolute(), source.columns, guess, how)
+
+
+def _opened(path: Path, how: How, screen: Screen) -> Source:
+    """The list; where rows are hidden, there is no campaign.toml yet that could say what is meant."""
+    from mailmerge_cli.config.list_password import ListPasswords
+    from mailmerge_cli.sources import open_source
+
+    passwords = ListPasswords(prompt=screen.secret)
+    try:
+        return open_source(
+            path, sheet=how.sheet, encoding=how.encoding, delimiter=how.delimiter, passwords=passwords,
+            table=how.table, start=how.start, header_rows=how.header_rows,
+        )  # fmt: skip
     except Refused as error:
         if any(problem.kind == "hidden" for problem in error.problems):
             hint = "Unhide these rows, or delete them, save, and type the same command again."

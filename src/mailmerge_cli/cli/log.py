@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from mailmerge_cli.cli.layout import short_time
+from mailmerge_cli.cli.opened_list import OpenedList
 from mailmerge_cli.cli.options import Where
 from mailmerge_cli.cli.place import Place, place_of, run_of
 from mailmerge_cli.cli.screen import Screen
@@ -36,27 +37,56 @@ def log(
     format_: Annotated[
         str | None, typer.Option("--format", metavar="table|csv|jsonl|xlsx", help="How to write it down.")
     ] = None,
-    out: Annotated[Path | None, typer.Option("--out", help="Write to this file.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="Write to this file; an .xlsx is a copy of the list with the answers."),
+    ] = None,
+    failed_rows: Annotated[
+        Path | None,
+        typer.Option(
+            "--failed-rows",
+            metavar="PATH",
+            help="Write the list's rows that failed or are invalid (or --state) to this file, as a list.",
+        ),
+    ] = None,
+    sheet: Annotated[
+        str | None, typer.Option("--sheet", help="The sheet of the list, where there is no campaign file.")
+    ] = None,
+    key_column: Annotated[
+        str | None,
+        typer.Option("--key-column", help="The list's key column, where there is no campaign file."),
+    ] = None,
     *,
     where: Where,
     screen: Screen,
 ) -> int:
     """What became of each recipient, from the ledger."""
+    states = _states(state)
+    if failed_rows is not None:
+        _check_alone(format_, out, attempts=attempts)
     form = _form(format_, out, screen)
     if out is not None and not out.parent.is_dir():
         raise FileMissing(
             f"--out {out}: there is no folder {out.parent}.", hint="Make it first, or name another."
         )
-    states = _states(state)
     place = place_of(where)
     with place.reading() as ledger:
         run = run_of(ledger, where)
+        if failed_rows is not None:
+            from mailmerge_cli.cli.failed_rows import write_failed_rows
+
+            opened = OpenedList(place, run, where, sheet, key_column)
+            return write_failed_rows(screen, failed_rows, opened, ledger, states)
         columns, lines = _lines(place, ledger, run, states, attempts=attempts)
         if out is not None:
-            write_log_file(out, columns, lines)
-            screen.say(f"Written to {out}.")
-            if screen.as_json:
-                screen.json({"schema": 1, "run": run.label, "written": str(out)})
+            _refuse_list(out, place)
+            note = ""
+            if form == "xlsx" and states is None and not attempts:
+                opened = OpenedList(place, run, where, sheet, key_column)
+                note = _write_copy(out, opened, ledger)
+            else:
+                write_log_file(out, columns, lines)
+            _tell_written(screen, run, out, note)
         elif form == "json":
             screen.deliver(_one_object(place, run, columns, lines))
         elif form == "table":
@@ -66,11 +96,42 @@ def log(
     return ExitCode.OK
 
 
+def _refuse_list(out: Path, place: Place) -> None:
+    """UsageFault if the list itself would be written over; also where it cannot be opened any more."""
+    file = place.campaign.folder / place.campaign.recipients.file
+    if file.is_file() and out.exists() and out.samefile(file):
+        raise UsageFault(f"{out} is the list itself, and is never written over; name another file.")
+
+
+def _check_alone(format_: str | None, out: Path | None, *, attempts: bool) -> None:
+    for option, given in (("--format", format_), ("--out", out), ("--attempts", attempts)):
+        if given:
+            raise UsageFault(f"--failed-rows writes rows of the list, so {option} does not go with it.")
+
+
+def _write_copy(out: Path, opened: OpenedList, ledger: Reading) -> str:
+    """A copy of the list with the answers, or the log's table; returns what a person should know."""
+    from mailmerge_cli.cli.answers import write_answers
+
+    with opened as inputs:
+        why = opened.fault.message if opened.fault else ""
+        return write_answers(out, inputs, ledger, opened.run, lines_of(opened.place, opened.run), why)
+
+
+def _tell_written(screen: Screen, run: Run, out: Path, note: str) -> None:
+    if note:
+        screen.note(note)
+    screen.say(f"Written to {out}.")
+    if screen.as_json:
+        told: dict[str, object] = {"schema": 1, "run": run.label, "written": str(out)}
+        screen.json({**told, "note": note} if note else told)
+
+
 def _form(format_: str | None, out: Path | None, screen: Screen) -> str:
     if format_ is not None and format_ not in _FORMATS:
         raise UsageFault(f"--format {format_}: there is no such format; it is one of {', '.join(_FORMATS)}.")
     if out is not None:
-        ending = LogFormat.of(out).value
+        ending = "xlsx" if out.suffix.lower() == ".xlsm" else LogFormat.of(out).value
         if format_ not in (None, ending):
             raise UsageFault(
                 f"--format {format_} does not fit the name {out.name}; give the file the ending .{format_}."
@@ -105,13 +166,17 @@ def _states(words: Sequence[str] | None) -> tuple[State, ...] | None:
 def _lines(
     place: Place, ledger: Reading, run: Run, states: tuple[State, ...] | None, *, attempts: bool
 ) -> tuple[Sequence[str], Iterable[Sequence[Value]]]:
-    sending = State.PENDING if is_held(place.lock) else State.IN_DOUBT
-    zone = ZoneInfo(run.timezone) if run.timezone else None
-    form = LogLines(run.label, zone, sending)
+    form = lines_of(place, run)
     if not attempts:
         return LOG_COLUMNS, map(form.cells, ledger.deliveries(run, states))
     keys = None if states is None else [one.key for one in ledger.deliveries(run, states)]
     return ATTEMPT_COLUMNS, map(form.attempt_cells, ledger.attempts(run, keys))
+
+
+def lines_of(place: Place, run: Run) -> LogLines:
+    """How the run's log tells times and what is being sent."""
+    sending = State.PENDING if is_held(place.lock) else State.IN_DOUBT
+    return LogLines(run.label, ZoneInfo(run.timezone) if run.timezone else None, sending)
 
 
 def _show(screen: Screen, run: Run, columns: Sequence[str], lines: Iterable[Sequence[Value]]) -> None:

@@ -132,6 +132,20 @@ class InputOptions:
         typer.Option("--attach", help="Attach this file; may hold {{ columns }}. Repeatable."),
     ] = None
     sheet: Annotated[str | None, typer.Option("--sheet", help="The sheet of the workbook.")] = None
+    table: Annotated[
+        str | None,
+        typer.Option("--table", metavar="NAME", help="A table or a named range of the workbook."),
+    ] = None
+    start: Annotated[
+        str | None,
+        typer.Option("--start", metavar="CELL", help="The cell where the titles begin, such as B3."),
+    ] = None
+    header_rows: Annotated[
+        int | None,
+        typer.Option(
+            "--header-rows", min=1, max=5, help="How many rows the titles take; default: found out."
+        ),
+    ] = None
     encoding: Annotated[
         str | None, typer.Option("--encoding", help="Encoding of a text list; default: found out.")
     ] = None
@@ -146,6 +160,12 @@ class InputOptions:
     ] = None
     key_column: Annotated[
         str | None, typer.Option("--key-column", help="The column that names a person; default: the address.")
+    ] = None
+    group_by: Annotated[
+        str | None,
+        typer.Option(
+            "--group-by", help="Rows with the same value in this column are one mail, and its `rows`."
+        ),
     ] = None
     require: Annotated[
         list[str] | None, typer.Option("--require", help="A column that must not be empty. Repeatable.")
@@ -173,7 +193,7 @@ class InputOptions:
         int | None, typer.Option("--connections", min=1, help="Connections at a time.")
     ] = None
     workers: Annotated[
-        str | None, typer.Option("--workers", metavar="N|auto", help="Processes that render and send.")
+        str | None, typer.Option("--workers", metavar="N|auto", help="Processes that check, render and send.")
     ] = None
     on_invalid: Annotated[
         str | None,

@@ -17,6 +17,7 @@ from mailmerge_cli.ledger.ledger import Ledger
 from mailmerge_cli.ledger.lock import CampaignLock, is_held
 from mailmerge_cli.model.campaign import Campaign
 from mailmerge_cli.model.delivery import Run
+from mailmerge_cli.report.log_file import is_result_workbook
 
 _LOGS = "logs"  # in the folder of a ledger without a campaign file: the result logs that it wrote
 
@@ -48,11 +49,21 @@ class Place:
 
         Without a campaign file its name has no list in it; where another list's log has taken it, this list's name is added.
         """
-        log = results_path(self.campaign, label, Path.cwd())
+        log = self._results(label)
         if self.campaign.file is None and str(log) in self._claimed_by_others():
             list_name = Path(self.campaign.recipients.file).stem or "stdin"
             return log.with_name(f"{log.stem.removesuffix(label)}{list_name}-{label}.csv")
         return log
+
+    def _results(self, label: str) -> Path:
+        if not self.campaign.results:
+            return results_path(self.campaign, label, Path.cwd())
+        if "{" not in self.campaign.results:
+            return self.campaign.folder / self.campaign.results
+        from mailmerge_cli.render.phrase import Phrase
+
+        names = {"run": label, "campaign": self.campaign.name}
+        return self.campaign.folder / Phrase(self.campaign.results, constants=names, what="results")()
 
     def claim(self, log: Path) -> None:
         """Note that this log is this ledger's, so that the same message with another list leaves it alone."""
@@ -91,7 +102,7 @@ class Place:
 
     def refuse_lost_ledger(self) -> None:
         """A result log without a ledger means that mails went out which nobody remembers: nothing is begun afresh."""
-        pattern = results_path(self.campaign, "*", Path.cwd())
+        pattern = self._results("*")
         others = self._claimed_by_others() if self.campaign.file is None else set()
         found = (log for log in pattern.parent.glob(pattern.name) if str(log) not in others)
         logs = sorted(log for log in found if _is_result_log(log))
@@ -112,6 +123,10 @@ def _lines_of(file: Path) -> list[str]:
 
 def _is_result_log(log: Path) -> bool:
     with log.open("rb") as file:
+        if log.suffix.lower() == ".xlsx":
+            return is_result_workbook(file)
+        if log.suffix.lower() == ".jsonl":
+            return file.read(9).startswith(b'{"run": "')
         return file.read(64).removeprefix(b"\xef\xbb\xbf").startswith(b"run,row,key")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import islice
@@ -11,21 +12,28 @@ from typing import BinaryIO
 from mailmerge_cli.address import AddressFault
 from mailmerge_cli.campaign.columns import Roles, assign_roles
 from mailmerge_cli.campaign.exclusions import allowed_domain, read_exclusions
-from mailmerge_cli.campaign.inputs import digest_inputs
+from mailmerge_cli.campaign.grouping import grouped
+from mailmerge_cli.campaign.inputs import digest_inputs, digest_premises
 from mailmerge_cli.campaign.judge import Judge
+from mailmerge_cli.campaign.kit import Kit
 from mailmerge_cli.campaign.moment import constants
 from mailmerge_cli.campaign.plan import Plan, make_plan
 from mailmerge_cli.campaign.runs import Choice
 from mailmerge_cli.config.account_url import is_loopback
+from mailmerge_cli.config.list_password import ListPasswords
 from mailmerge_cli.errors import ConfigFault, FileMissing, Problem, Refused
 from mailmerge_cli.ledger.draft import Draft
+from mailmerge_cli.ledger.premises import Premises
 from mailmerge_cli.ledger.reading import Reading
 from mailmerge_cli.model.account import Account, Security
 from mailmerge_cli.model.campaign import Campaign, OnInvalid
-from mailmerge_cli.model.table import Column, Source
+from mailmerge_cli.model.delivery import Run
+from mailmerge_cli.model.table import Column, Row, Source
+from mailmerge_cli.offspring import cores
 from mailmerge_cli.render.headers import read_template
 from mailmerge_cli.render.phrase import Expression, Phrase
 from mailmerge_cli.render.template import Template
+from mailmerge_cli.secret import Secret
 from mailmerge_cli.sources import open_source
 
 _PLACEHOLDERS = frozenset({"you@example.org", "your.name@gmail.com"})  # of `init` and of the README
@@ -38,6 +46,8 @@ class Inputs:
 
     Attributes:
         notes: what a person should know about them.
+        premises: a digest of all that the plan follows from; empty where only the plan itself can tell.
+        sample: the list's first rows.
     """
 
     campaign: Campaign
@@ -48,22 +58,31 @@ class Inputs:
     template: Template
     judge: Judge
     notes: tuple[str, ...]
+    premises: str = ""
+    sample: tuple[Row, ...] = ()
 
 
 @dataclass(slots=True)
 class Preparation:
-    """Inputs with the plan that they make."""
+    """Inputs with the plan that they make.
+
+    Attributes:
+        digest: of what the plan comes to.
+        unchanged: the run's last plan followed from the very same: it stands in the ledger, and was not made again. `plan` has its figures,
+            and no entries.
+    """
 
     inputs: Inputs
     plan: Plan
     digest: str
+    unchanged: bool = False
 
     def refuse_problems(self) -> None:
         """Refused (65) with all problems, unless the campaign sends the others and only single rows are bad."""
         plan, campaign = self.plan, self.inputs.campaign
         if plan.faults:
             problems = (*plan.faults, *plan.problems)
-            total = len(plan.faults) + plan.problems_total
+            total = plan.faults_total + plan.problems_total
             raise Refused(_told(total, campaign), problems=problems, problems_total=total)
         if plan.problems_total and campaign.sending.on_invalid is OnInvalid.REFUSE:
             raise Refused(
@@ -89,10 +108,11 @@ def open_inputs(
     *,
     stdin: BinaryIO | None = None,
     spool: Path | None = None,
+    ask: Callable[[str], Secret | None] | None = None,
 ) -> Inputs:
-    """Open list and template for a run; what the stack closes stays open until then."""
+    """Open list and template for a run; what the stack closes stays open until then. `ask` asks for the list's password."""
     names = constants(campaign.name, campaign.values, choice.label, choice.opened, campaign.timezone)
-    source = stack.enter_context(_open_list(campaign, names, stdin, spool))
+    source = stack.enter_context(_open_list(campaign, names, stdin, spool, ask))
     settings = campaign.recipients
     text = _read_message(campaign)
     own_to = (
@@ -100,14 +120,20 @@ def open_inputs(
     )
     sample = list(islice(source.rows(), _SAMPLE))
     roles = assign_roles(source.columns, settings, set(campaign.values), sample, own_to=own_to)
+    where: Callable[[Row], object] | None = None
+    if settings.where:
+        where = Expression(settings.where, source.columns, names)
+    if settings.group_by:
+        source, roles, where = grouped(source, settings, roles, where, own_to=own_to)
     template = _template(campaign, text, source.columns, names, account, roles)
+    exclusions = read_exclusions(
+        [campaign.folder / _filled(each, names, "exclude") for each in settings.exclude]
+    )
     judge = Judge(
         roles,
-        where=Expression(settings.where, source.columns, names) if settings.where else None,
+        where=where,
         to=template.addressee if own_to else None,
-        exclusions=read_exclusions(
-            [campaign.folder / _filled(each, names, "exclude") for each in settings.exclude]
-        ),
+        exclusions=exclusions,
         only_domains=_domains(campaign),
         no_address=settings.no_address,
     )
@@ -115,7 +141,10 @@ def open_inputs(
     if not template.has_subject:
         notes.append(f"{template.file} has no Subject; the mails go without one.")
     notes += _of_sender(template, account)
-    return Inputs(campaign, choice, names, source, roles, template, judge, tuple(notes))
+    premises = digest_premises(campaign, names, source, template, exclusions)
+    return Inputs(
+        campaign, choice, names, source, roles, template, judge, tuple(notes), premises, tuple(sample)
+    )
 
 
 def _of_sender(template: Template, account: Account | None) -> list[str]:
@@ -133,25 +162,59 @@ def _is_own_machine(account: Account) -> bool:
     return account.security is Security.NONE and is_loopback(account.host)
 
 
-def prepare(stack: ExitStack, inputs: Inputs, ledger: Reading | None = None) -> Preparation:
-    """The pass over all rows."""
-    campaign = inputs.campaign
+def prepare(
+    stack: ExitStack, inputs: Inputs, ledger: Reading | None = None, *, going_on: bool = False
+) -> Preparation:
+    """The pass over all rows.
+
+    With `going_on` there is none where the run's last plan still stands: each row is held against its hash before it is sent anyway.
+    """
+    campaign, run = inputs.campaign, inputs.choice.run
     draft = stack.enter_context(Draft())
+    if going_on and ledger is not None and run is not None and (last := _standing(inputs, ledger, run)):
+        plan = Plan(
+            draft, read=last.read, unselected=last.unselected, mails=last.mails, skipped=last.skipped,
+            attachments=last.attachments,
+        )  # fmt: skip
+        return Preparation(inputs, plan, run.inputs, unchanged=True)
     plan = make_plan(
-        inputs.source.rows(),
-        inputs.judge,
-        inputs.template,
+        Kit(inputs.source, inputs.judge, inputs.template),
         draft,
         duplicates=campaign.recipients.duplicates,
         key_is_address=inputs.roles.key is None,
         ledger=ledger,
-        run=inputs.choice.run,
+        run=run,
+        hands=_hands(campaign.sending.workers),
     )
+    inputs.notes = tuple(dict.fromkeys((*inputs.notes, *plan.notes)))
+    if inputs.premises and not plan.problems_total and not plan.faults_total:
+        draft.premises = Premises(
+            inputs.premises, plan.read, plan.unselected, plan.mails, plan.skipped, plan.attachments
+        )
     return Preparation(inputs, plan, digest_inputs(campaign, draft.digest(), campaign.values))
 
 
+def _standing(inputs: Inputs, ledger: Reading, run: Run) -> Premises | None:
+    """The premises of the run's last plan if they are those of now. A run in which nothing was begun is entered anew all the same."""
+    last = ledger.premises(run)
+    if not inputs.premises or last is None or last.digest != inputs.premises or ledger.nothing_begun(run):
+        return None
+    return last
+
+
+def _hands(workers: str) -> int:
+    """How many processes may help this one to check a long list."""
+    if workers == "auto":
+        return cores() if cores() > 1 else 0
+    return int(workers) if int(workers) > 1 else 0
+
+
 def _open_list(
-    campaign: Campaign, names: dict[str, object], stdin: BinaryIO | None, spool: Path | None
+    campaign: Campaign,
+    names: dict[str, object],
+    stdin: BinaryIO | None,
+    spool: Path | None,
+    ask: Callable[[str], Secret | None] | None,
 ) -> Source:
     settings = campaign.recipients
     path: Path | None = campaign.folder / _filled(settings.file, names, "[recipients] file")
@@ -163,8 +226,13 @@ def _open_list(
         encoding=settings.encoding,
         delimiter=settings.delimiter,
         hidden=settings.hidden,
+        table=_filled(settings.table, names, "[recipients] table"),
+        start=settings.start,
+        header_rows=settings.header_rows,
+        persons=(settings.email, settings.name, settings.key),
         stdin=stdin,
         spool=spool,
+        passwords=ListPasswords(settings.password_command, campaign.file, prompt=ask),
     )
 
 

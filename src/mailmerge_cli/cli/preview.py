@@ -24,19 +24,26 @@ def preview(
     screen: Screen,
 ) -> int:
     """Show one message, or write all as .eml files. No connection, nothing recorded."""
+    from mailmerge_cli.cli.column_table import columns_json, tell_inputs
     from mailmerge_cli.cli.rehearsal import chosen, composed, letters, open_looking, show, shown, write_eml
     from mailmerge_cli.cli.wishes import account_of, place_with
 
     place = place_with(inputs)
     account = account_of(place) if place.campaign.account else None
     with ExitStack() as stack:
-        opened = open_looking(stack, place, account, inputs.run or "")
-        for note in opened.notes:
-            screen.note(note)
+        opened = open_looking(stack, place, account, inputs.run or "", screen)
+        tell_inputs(screen, opened)
         if out is None:
             letter = chosen(opened, row, key, None)[0]
             if screen.as_json:
-                screen.json({"schema": 1, "row": letter.row, "mail": shown(opened, letter)})
+                screen.json(
+                    {
+                        "schema": 1,
+                        "row": letter.row,
+                        "mail": shown(opened, letter),
+                        "columns": columns_json(screen, opened),
+                    }
+                )
             else:
                 show(screen, opened, letter)
             return ExitCode.OK
@@ -45,9 +52,10 @@ def preview(
         for letter in letters(opened, row, key):
             number += 1
             write_eml(out / f"row-{letter.row:05d}.eml", composed(opened, letter))
+        columns = columns_json(screen, opened)
     screen.say(f"{number} mails written to {out}.")
     if screen.as_json:
-        screen.json({"schema": 1, "written": number, "folder": str(out)})
+        screen.json({"schema": 1, "written": number, "folder": str(out), "columns": columns})
     return ExitCode.OK
 
 

@@ -34,19 +34,21 @@ from mailmerge_cli.transports.registry import open_transport
 _MARK = "[TEST]"
 
 
-def open_looking(stack: ExitStack, place: Place, account: Account | None, run: str) -> Inputs:
+def open_looking(
+    stack: ExitStack, place: Place, account: Account | None, run: str, screen: Screen
+) -> Inputs:
     """The inputs of the run that `send` would work on, without touching its ledger."""
     ledger = Ledger.read(place.ledger, sender_alive=is_held(place.lock))
     if ledger is not None:
         stack.enter_context(ledger)
     choice = choose_run(ledger, place.campaign, datetime.now(UTC), label=run)
-    return open_inputs(stack, place.campaign, choice, account, stdin=sys.stdin.buffer)
+    return open_inputs(stack, place.campaign, choice, account, stdin=sys.stdin.buffer, ask=screen.secret)
 
 
 def letters(inputs: Inputs, row: int | None = None, key: str | None = None) -> Iterator[Letter]:
     """The letters of all rows that get mail, or of one row or key; Refused for a row that is bad."""
     for line in inputs.source.rows():
-        if row is not None and line.number != row:
+        if row is not None and all(each.number != row for each in (line, *line.lines)):
             continue
         person = inputs.judge.judge(line)
         if isinstance(person, Bad) and key in (None, person.key):
@@ -131,7 +133,7 @@ def send_test(
     except AddressFault as fault:
         raise UsageFault(f"--test {address}: {fault}.") from fault
     with ExitStack() as stack:
-        inputs = open_looking(stack, place, account, run or "")
+        inputs = open_looking(stack, place, account, run or "", screen)
         found = chosen(inputs, row, key, limit)
         if not screen.confirm(
             f"Send {len(found)} test mails to {to.shown} through {account.server}?", yes=yes

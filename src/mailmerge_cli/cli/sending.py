@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -17,44 +16,33 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from mailmerge_cli.campaign.changes import amendment_for
-from mailmerge_cli.campaign.outgoing import Maker, Outgoing
 from mailmerge_cli.campaign.runs import Choice, choose_run, other_unfinished
 from mailmerge_cli.campaign.trials import put_trial_aside, refuse_after_trial
 from mailmerge_cli.cli.agreement import Agreement, where_mails_stay
+from mailmerge_cli.cli.answers import finish_results, refuse_list
 from mailmerge_cli.cli.boundary import Standing
 from mailmerge_cli.cli.closing import closing
-from mailmerge_cli.cli.launch import Flight, Landing, launch, workers_for
+from mailmerge_cli.cli.launch import Landing, launch
+from mailmerge_cli.cli.outfit import Outfit
 from mailmerge_cli.cli.place import Place, spool_for
-from mailmerge_cli.cli.prepare import Preparation, open_inputs, prepare
+from mailmerge_cli.cli.prepare import Inputs, Preparation, open_inputs, prepare
 from mailmerge_cli.cli.progress import Progress
 from mailmerge_cli.cli.screen import Screen
 from mailmerge_cli.cli.wishes import Wishes
 from mailmerge_cli.config.account_url import is_loopback
-from mailmerge_cli.config.places import quota_path
-from mailmerge_cli.engine.crew import Crew
-from mailmerge_cli.engine.line import Carrier
-from mailmerge_cli.engine.patience import Rules
 from mailmerge_cli.engine.run import Ending
-from mailmerge_cli.engine.worker import Recipe
 from mailmerge_cli.errors import ExitCode, MailmergeError, Refused, Unreachable
-from mailmerge_cli.events import Event, Observer, Settled
+from mailmerge_cli.events import AllTold, Event, Observer, Settled
 from mailmerge_cli.ledger.ledger import Ledger
-from mailmerge_cli.ledger.lock import descriptor_of
-from mailmerge_cli.ledger.quota import QuotaBook, quota_name
 from mailmerge_cli.model.account import Account, Credentials
 from mailmerge_cli.model.campaign import Unfinished
 from mailmerge_cli.model.delivery import Counts, Delivery, Run, State
-from mailmerge_cli.model.rate import Rate
-from mailmerge_cli.model.transport import Transport
 from mailmerge_cli.report.result_log import ResultLog
 from mailmerge_cli.report.steps import Typed, next_steps
 from mailmerge_cli.report.summary import Summary, exit_code, worst
-from mailmerge_cli.transports.registry import open_transport
 
 if TYPE_CHECKING:
     from mailmerge_cli.cli.logfile import LogFile
-
-_LONG = 60
 
 
 class Sending:
@@ -80,6 +68,7 @@ class Sending:
         self._typed = typed
         self._log_file = log_file
         self._from_ledger = from_ledger
+        self._outfit = Outfit(screen, place, account, credentials)
         self._started = datetime.now(UTC)
         self._begun = self._sent_now = 0
         self._given_up: list[Run] = []
@@ -113,7 +102,9 @@ class Sending:
             stack.callback(self._forget_list, spool, ledger, choice.label)
             stdin = None if self._from_ledger else sys.stdin.buffer
             inputs = open_inputs(stack, self._place.campaign, choice, self._account, stdin=stdin, spool=spool)
-            preparation = prepare(stack, inputs, ledger if choice.run else None)
+            # A second mail, and a second try, take what the list makes of a row now: that is a new plan.
+            going_on = not (self._wishes.again or self._wishes.acceptance.retry_failed)
+            preparation = prepare(stack, inputs, ledger if choice.run else None, going_on=going_on)
             preparation.refuse_problems()
             with ledger.tentatively() as keep:
                 run = self._planned(ledger, choice, preparation)
@@ -127,7 +118,7 @@ class Sending:
                 return self._not_sent(ledger, choice, preparation)
             self._stand(ledger, replace(choice, run=run))
             if not due:
-                return self._nothing_due(ledger, run)
+                return self._nothing_due(ledger, run, inputs)
             if self._wishes.yes:
                 self._tell_notes(preparation)
             return self._sent(stack, ledger, run, preparation, due)
@@ -155,6 +146,8 @@ class Sending:
     def _planned(self, ledger: Ledger, choice: Choice, preparation: Preparation) -> Run:
         """The run as this call would have it: entered anew, or with what was accepted."""
         run, draft = choice.run, preparation.plan.draft
+        if run is not None and preparation.unchanged:
+            return run  # it stands in the ledger as it would be entered now
         if run is None or ledger.nothing_begun(run):
             zone = self._place.campaign.timezone
             return ledger.enter(choice.label, choice.opened, zone, draft, preparation.digest)
@@ -213,34 +206,20 @@ class Sending:
             chosen = self._chosen(ledger, run)
             ends = (chosen[0], chosen[-1])
         assert ends is not None
-        rates, sent = self._rates(), ledger.counts(run).sent
+        sent = ledger.counts(run).sent
         agreement = Agreement(self._screen, preparation, self._account, self._credentials)
-        return agreement.reached(due, ends, rates, have_theirs=sent, quota_left=self._quota_left(rates))
-
-    def _quota_left(self, rates: Sequence[Rate]) -> int | None:
-        """How many the long windows have room for now; None where there is none."""
-        long = [rate for rate in rates if rate.seconds >= _LONG]
-        if not long:
-            return None
-        with QuotaBook(quota_path()) as book:
-            return book.left(quota_name(self._account), long, datetime.now(UTC))
+        return agreement.reached(
+            due, ends, self._outfit.rates, have_theirs=sent, quota_left=self._outfit.quota_left()
+        )
 
     # -- sending -------------------------------------------------------------------------------------------------
-
-    def _rates(self) -> tuple[Rate, ...]:
-        """All limits hold together: the account's, the campaign's and the command line's."""
-        return tuple(dict.fromkeys((*self._account.rates, *self._place.campaign.sending.rates)))
-
-    def _connections(self) -> int:
-        return self._place.campaign.sending.connections or self._account.connections
 
     def _sent(
         self, stack: ExitStack, ledger: Ledger, run: Run, preparation: Preparation, due: int
     ) -> Summary:
-        results = self._result_log(run)
-        trace = self._screen.trace if self._screen.debug else None
-        account = replace(self._account, connections=self._connections())
-        transport = open_transport(account, self._credentials, trace)
+        results, inputs = self._result_log(run), preparation.inputs
+        transport = self._outfit.transport()
+        refuse_list(results.path, inputs.source)
         with results.open():
             self._place.claim(results.path)
             try:
@@ -248,60 +227,28 @@ class Sending:
             except MailmergeError as error:
                 landing = Landing(Ending(0, 0, error.reason, error=error))
             else:
-                flight = self._flight(stack, ledger, run, preparation, transport, due)
+                wishes = self._wishes
+                flight = self._outfit.flight(
+                    stack, ledger, run, inputs, transport, due,
+                    only=wishes.only, limit=self._limit(), max_wait=wishes.max_wait,
+                )  # fmt: skip
                 with Progress(self._screen, due, zone=self._zone()) as progress:
                     landing = launch(flight, self._observers(progress, results))
+            if landing.ending.error is not None and landing.ending.error.reason == "changed":
+                ledger.doubt(run)
             ledger.finish(run, datetime.now(UTC))
-            results.rewrite(ledger.deliveries(run))
+            finish_results(self._screen, results, inputs, ledger, run)
         return self._summary(ledger, run, preparation, landing)
 
-    def _flight(
-        self,
-        stack: ExitStack,
-        ledger: Ledger,
-        run: Run,
-        preparation: Preparation,
-        transport: Transport,
-        due: int,
-    ) -> Flight:
-        inputs, sending, rates = preparation.inputs, self._place.campaign.sending, self._rates()
-        connections = min(self._connections(), transport.limits.connections or self._connections())
-        make, workers = Maker(inputs.template), workers_for(sending.workers, due, connections, rates)
-        carrier = self._crew(make, workers, throttled=bool(rates)) if workers else transport
-        tray = Outgoing(
-            inputs.source, inputs.judge, ledger, run, domain=inputs.template.sender[1].domain,
-            make=None if workers else make, only=self._wishes.only,
-        )  # fmt: skip
-        rules = Rules(
-            attempts=sending.attempts,
-            give_up_after=sending.give_up_after,
-            retry_after=sending.retry_after,
-            stop_after=sending.stop_after,
-            max_wait=self._wishes.max_wait,
-            limit=self._limit(),
-            connections=connections,
-        )
-        quota = None
-        if any(rate.seconds >= _LONG for rate in rates):
-            quota = (stack.enter_context(QuotaBook(quota_path())), quota_name(self._account))
-        resumed = not ledger.nothing_begun(run)
-        return Flight(carrier, tray, ledger, run, rules, rates, self._account.name, quota, resumed)
-
-    def _crew(self, make: Maker, workers: int, *, throttled: bool) -> Carrier:
-        account = replace(self._account, connections=self._connections())
-        return Crew(
-            Recipe(make, open_transport, account),
-            self._credentials,
-            workers,
-            throttled=throttled,
-            trace=self._screen.trace if self._screen.debug else None,
-            lock=descriptor_of(self._place.lock),
-        )
-
     def _observers(self, progress: Progress, results: ResultLog) -> list[Observer]:
+        settled: list[Delivery] = []
+
         def log(event: Event) -> None:
             if isinstance(event, Settled):
-                results.add(event.delivery)
+                settled.append(event.delivery)
+            elif isinstance(event, AllTold):
+                results.add(*settled)
+                settled.clear()
 
         return [log, progress, *([self._log_file] if self._log_file else [])]
 
@@ -345,10 +292,10 @@ class Sending:
             zone=self._zone(),
         )
 
-    def _nothing_due(self, ledger: Ledger, run: Run) -> Summary:
+    def _nothing_due(self, ledger: Ledger, run: Run, inputs: Inputs) -> Summary:
         run, counts = ledger.finish(run, datetime.now(UTC)), ledger.counts(run)
         # What a person said meanwhile (resolve, cancel) belongs into the result log too.
-        self._result_log(run).rewrite(ledger.deliveries(run))
+        finish_results(self._screen, self._result_log(run), inputs, ledger, run)
         when = f" on {run.finished.astimezone(self._zone()):%Y-%m-%d %H:%M}" if run.finished else ""
         if counts.sent and not self._wishes.only:
             self._screen.say(

@@ -79,6 +79,15 @@ def kept_secret(account: Account) -> Secret | None:
     return None if entry is None else _bound(entry, account)
 
 
+def entry_of(user: str) -> str | None:
+    """The text of an entry that is no account's, such as a list's password; None if there is none.
+
+    Raises:
+        NoKeyring: there is no keyring, or it does not answer.
+    """
+    return timed(lambda: _ring().get_password(SERVICE, user))
+
+
 def other_ways(account: Account) -> str:
     """How to give a secret without a keyring."""
     from mailmerge_cli.config.account_table import variable_part

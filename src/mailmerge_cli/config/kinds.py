@@ -5,6 +5,7 @@ Rule: a sentence tells the kind of what was found, never its text; somebody may 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, time, timedelta
@@ -68,6 +69,14 @@ def read_text(value: object) -> str:
     return text
 
 
+def read_results(value: object) -> str:
+    """The name of a result log; its ending says in which form it is written."""
+    text = read_text(value)
+    if text and not text.lower().endswith((".csv", ".jsonl", ".xlsx")):
+        raise ValueError("a result log ends in .csv, .jsonl or .xlsx")
+    return text
+
+
 def read_texts(value: object) -> tuple[str, ...]:
     """A list of texts; a single text is a list of one."""
     if isinstance(value, str):
@@ -89,6 +98,22 @@ def read_count(value: object) -> int:
     if not 1 <= value <= 1_000_000:
         raise ValueError("a whole number from 1 to 1000000 is expected here")
     return value
+
+
+def read_few(value: object) -> int:
+    """A whole number from 1 to 5."""
+    count = read_count(value)
+    if count > 5:
+        raise ValueError("a whole number from 1 to 5 is expected here")
+    return count
+
+
+def read_cell(value: object) -> str:
+    """A cell of a sheet such as `B3`, in capitals; empty: none is meant."""
+    text = read_text(value).replace("$", "").upper()
+    if text and not re.fullmatch(r"[A-Z]{1,3}[1-9][0-9]{0,6}", text):
+        raise ValueError('a cell is expected here, such as "B3"')
+    return text
 
 
 def read_size(value: object) -> int:
@@ -219,10 +244,13 @@ def one_word(*words: str) -> Kind:
 
 
 TEXT = Kind("text", read_text)
+RESULTS = Kind("file name", read_results)
 LINES = Kind("text", read_lines)
 TEXTS = Kind("text or list of texts", read_texts, many=True)
 DOMAINS = Kind("domain or list of domains", read_domains, many=True)
 COUNT = Kind("whole number from 1", read_count)
+FEW = Kind("whole number from 1 to 5", read_few)
+CELL = Kind('a cell such as "B3"', read_cell)
 SIZE = Kind("whole number, 0 for no limit", read_size)
 PORT = Kind("port", read_port)
 FLAG = Kind("true or false", read_flag)

@@ -30,11 +30,15 @@ class CampaignOptions:
     subject: str | None = None
     attach: tuple[str, ...] = ()
     sheet: str | None = None
+    table: str | None = None
+    start: str | None = None
+    header_rows: int | None = None
     encoding: str | None = None
     delimiter: str | None = None
     email_column: str | None = None
     name_column: str | None = None
     key_column: str | None = None
+    group_by: str | None = None
     require: tuple[str, ...] = ()
     where: str | None = None
     exclude: tuple[str, ...] = ()

@@ -21,7 +21,15 @@ from mailmerge_cli.errors import CredentialsFault
 from mailmerge_cli.model.account import Account, Auth
 from mailmerge_cli.secret import Secret
 
-__all__ = ["SecretChain", "forget_secret", "keep_secret", "prompt_text", "read_secret"]
+__all__ = [
+    "SecretChain",
+    "forget_secret",
+    "keep_secret",
+    "prompt_text",
+    "read_secret",
+    "secret_of_command",
+    "secret_of_file",
+]
 
 COMMAND_TIMEOUT = 60.0
 """Seconds that a password or token command may take; a person may have to touch a key."""
@@ -137,13 +145,13 @@ class SecretChain:
         if account.in_file and folder:
             path = Path(folder) / account.name
             name = "$CREDENTIALS_DIRECTORY"
-            ways.append((name, partial(_of_file, path, name, optional=True)))
+            ways.append((name, partial(secret_of_file, path, name, optional=True)))
         name = (
             "token_command" if account.auth is Auth.XOAUTH2 and account.token_command else "password_command"
         )
         argv: tuple[str, ...] = getattr(account, name)
         if argv:
-            ways.append((name, partial(_of_command, argv, name, account)))
+            ways.append((name, partial(secret_of_command, argv, f'The {name} of "{account.name}"')))
         ways.append(("keyring", self._of_keyring))
         return ways
 
@@ -161,7 +169,7 @@ class SecretChain:
 
     def _of_variable_file(self, name: str) -> Secret | None:
         path = self._environ.get(f"{name}_FILE", "")
-        return _of_file(Path(path), f"{name}_FILE", optional=False) if path else None
+        return secret_of_file(Path(path), f"{name}_FILE", optional=False) if path else None
 
     def _of_keyring(self) -> Secret | None:
         try:
@@ -196,7 +204,9 @@ class SecretChain:
                     f'The access token of "{account.name}"{where} was refused and cannot be renewed.',
                     hint="Set token_command in accounts.toml to a program that prints a new one.",
                 )
-            self._secret = _of_command(account.token_command, "token_command", account)
+            self._secret = secret_of_command(
+                account.token_command, f'The token_command of "{account.name}"'
+            )
             self.source = "token_command"
             return self._secret
 
@@ -217,7 +227,7 @@ def _whom(account: Account) -> str:
     return f"{account.user} at {account.server}" if account.user else account.server
 
 
-def _of_file(path: Path, source: str, *, optional: bool) -> Secret | None:
+def secret_of_file(path: Path, source: str, *, optional: bool) -> Secret | None:
     """The first line of a file that holds a secret and nothing else."""
     try:
         with path.open("rb") as file:
@@ -231,14 +241,14 @@ def _of_file(path: Path, source: str, *, optional: bool) -> Secret | None:
     raise CredentialsFault(f"{path}, named by {source}, {reason}.")
 
 
-def _of_command(argv: tuple[str, ...], source: str, account: Account) -> Secret:
-    """The first line that a command prints.
+def secret_of_command(argv: tuple[str, ...], whose: str) -> Secret:
+    """The first line that a command prints; `whose` begins a sentence about it.
 
     Its arguments and what it says on standard error stay out of sight: both may hold a secret.
     """
     import subprocess
 
-    told = f'The {source} of "{account.name}" ({argv[0]})'
+    told = f"{whose} ({argv[0]})"
     hint = "Run it in a terminal to see why."
     try:
         done = subprocess.run(

@@ -41,8 +41,10 @@ class Crew:
         lock: int = -1,
     ) -> None:
         octets = pickle.dumps(recipe, 5)
+        flat = recipe.parcel is not None
         self._posts = [
-            Post(octets, credentials, throttled=throttled, trace=trace, lock=lock) for _ in range(posts)
+            Post(octets, credentials, throttled=throttled, trace=trace, lock=lock, flat=flat)
+            for _ in range(posts)
         ]
         self._line: Line | None = None
         self._waking: asyncio.Task[None] | None = None

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from mailmerge_cli.model.delivery import Delivery
 
@@ -46,8 +45,7 @@ class Tray(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Carried:
+class Carried(NamedTuple):
     """A parcel on its way and the ledger's line of it when it was handed out."""
 
     delivery: Delivery

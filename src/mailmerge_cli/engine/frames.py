@@ -23,7 +23,7 @@ _BLAMES = {str(each): each for each in Blame}
 _ADVICE = {str(each): each for each in Advice}
 
 Word = tuple[Any, ...]
-"""A `Say` and what belongs to it."""
+"""The number of a `Say` and what belongs to it."""
 
 
 class Say(IntEnum):
@@ -34,7 +34,7 @@ class Say(IntEnum):
     OPEN = 2  # line
     CANCEL = 3  # line: leave now
     CLOSE = 4  # line: take no more
-    WORK = 5  # parcels
+    WORK = 5  # parcels; see `Recipe.parcel`
     DRY = 6  # there is no more for now
     FLOW = 7  # Flow
     RECALL = 8  # forget what was not taken
@@ -84,11 +84,13 @@ class Frames(asyncio.Protocol):
         """Begin to listen."""
         await self._loop.create_connection(lambda: self, sock=self._sock)
 
-    def say(self, *word: Any) -> None:
+    def say(self, what: Say, *parts: Any) -> None:
         """Say it at the end of this turn."""
         if not self._words:
             self._loop.call_soon(self.flush)
-        self._words.append(word)
+        self._words.append(
+            (what.value, *parts)
+        )  # the bare number: an enum's member takes ten times as long to travel
 
     def flush(self) -> None:
         """Say now what waits."""

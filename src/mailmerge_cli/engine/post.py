@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from mailmerge_cli.engine.desk import Parcel
 from mailmerge_cli.engine.frames import Flow, Frames, Say, Word, whole
@@ -24,7 +24,8 @@ from mailmerge_cli.model.mail import Outcome, Verdict
 if TYPE_CHECKING:
     from multiprocessing.context import SpawnProcess
 
-_AHEAD = 4  # parcels a line: the two that a pipelining connection may hold, and what the way to and fro takes
+_AHEAD = 6  # parcels a line: the two that a pipelining connection may hold, and what the way to and fro takes
+_Tuples = list[tuple[object, ...]]
 _PATIENCE = 5.0  # seconds for a worker to do what it was told
 
 
@@ -48,12 +49,14 @@ class Post:
         throttled: bool,
         trace: Callable[[str], None] | None,
         lock: int,
+        flat: bool,
     ) -> None:
         self._recipe = recipe
         self._credentials = credentials
         self._throttled = throttled
         self._trace = trace
         self._lock = lock
+        self._flat = flat
         self._process: SpawnProcess | None = None
         self._frames: Frames | None = None
         self._starting = asyncio.Lock()
@@ -179,9 +182,9 @@ class Post:
         frames.drop()
         self._on_lost()
 
-    def _say(self, *word: Any) -> None:
+    def _say(self, what: Say, *parts: Any) -> None:
         if self._frames is not None:
-            self._frames.say(*word)
+            self._frames.say(what, *parts)
 
     # -- what is handed out --------------------------------------------------------------------------------------
 
@@ -189,13 +192,16 @@ class Post:
         """A few parcels ahead, as long as the run goes on."""
         if self._frames is None or self._flow is not Flow.GO:
             return
-        room = _AHEAD * len(self._lines) - len(self._stock)
+        most = _AHEAD * len(self._lines)
+        if 2 * len(self._stock) > most:
+            return  # a few at a time cost as much on their way as many
+        room = most - len(self._stock)
         parcels: list[Parcel] = []
         while len(parcels) < room and (parcel := line.draw()) is not None:
             parcels.append(parcel)
         if parcels:
             self._stock.update((parcel.delivery, parcel) for parcel in parcels)
-            self._say(Say.WORK, parcels)
+            self._say(Say.WORK, [tuple(one) for one in cast(_Tuples, parcels)] if self._flat else parcels)
             self._dry = False
         if len(parcels) < room and not self._dry:
             self._dry = True

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -26,7 +26,7 @@ from mailmerge_cli.errors import (
     Stopped,
     Unreachable,
 )
-from mailmerge_cli.events import Connected, Observer, Settled, Trouble, Waiting
+from mailmerge_cli.events import AllTold, Connected, Observer, Settled, Trouble, Waiting
 from mailmerge_cli.ledger.records import Answer, Intent, Record
 from mailmerge_cli.model.delivery import Delivery, State
 from mailmerge_cli.model.mail import Advice, Blame, Outcome, Verdict
@@ -288,10 +288,13 @@ class Engine:
         if parcel is None:
             return None
         self._in_flight.add(parcel.delivery)
-        return Intent(parcel.delivery, parcel.message_id, self._account)
+        first = self._desk.on_the_way[parcel.delivery].delivery.last_attempt is None
+        return Intent(parcel.delivery, parcel.message_id, self._account, first)
 
     def _answer(self, parcel: Parcel, outcome: Outcome) -> Answer:
         outcome = _unburnt(self._blame_again(parcel, outcome))
+        if outcome.verdict is not Verdict.DEFERRED:
+            return Answer(parcel.delivery, outcome, self._account, parcel.message_id)
         delivery = self._desk.on_the_way[parcel.delivery].delivery
         next_attempt, give_up = self._rules.next_attempt(outcome, delivery, parcel.attempt, self._clock.now())
         return Answer(parcel.delivery, outcome, self._account, parcel.message_id, next_attempt, give_up)
@@ -303,7 +306,7 @@ class Engine:
         times, sent_then = self._troubled.get(parcel.delivery, (0, self._sent))
         self._troubled[parcel.delivery] = (times + 1, sent_then)
         guilty = times + 1 >= _GUILTY_AFTER and self._sent > sent_then
-        return replace(outcome, blame=Blame.MESSAGE) if guilty else outcome
+        return outcome._replace(blame=Blame.MESSAGE) if guilty else outcome
 
     # -- after the ledger has it ---------------------------------------------------------------------------------
 
@@ -311,11 +314,13 @@ class Engine:
         return self._book.write(batch, self._clock.now())
 
     def _after_write(self, deliveries: list[Delivery], batch: list[Record]) -> None:
-        self._begun += sum(record.begun is not None for record in batch)
+        self._begun += len(batch) - [record.begun for record in batch].count(None)
         answers = [record.settled for record in batch if record.settled is not None]
         for delivery, answer in zip(deliveries, answers, strict=True):
             self._digest(delivery, answer.outcome)
             self._tell(Settled(delivery, answer.outcome))
+        if answers:
+            self._tell(AllTold())
 
     def _digest(self, delivery: Delivery, outcome: Outcome) -> None:
         """What an outcome means for this mail and for the run."""
@@ -387,5 +392,5 @@ def _unburnt(outcome: Outcome) -> Outcome:
     """A fault of the account that stops the run leaves its row pending, as if it had never been shown to the server (law 5)."""
     stops = outcome.advice in (Advice.QUOTA, Advice.STOP, Advice.STOP_CONFIG, Advice.STOP_CREDENTIALS)
     if stops and outcome.blame is Blame.TRANSPORT and outcome.verdict is Verdict.DEFERRED:
-        return replace(outcome, verdict=Verdict.REFUSED)
+        return outcome._replace(verdict=Verdict.REFUSED)
     return outcome

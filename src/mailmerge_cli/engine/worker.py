@@ -38,6 +38,7 @@ class Recipe:
 
     Attributes:
         make: makes the mail of a parcel; raises a MailmergeError that stops the run.
+        parcel: makes a parcel of a plain tuple, if parcels are tuples and travel as plain ones; None: they travel as they are.
         connect: makes the transport; a function of a module.
         account: through which it sends. The secret is no part of this: the worker asks for it when the server does.
     """
@@ -45,6 +46,7 @@ class Recipe:
     make: Callable[[Any], Mail]
     connect: Callable[[Account, Credentials, Trace | None], Transport]
     account: Account
+    parcel: Callable[[Any], Parcel] | None = None
 
 
 class WorkerBug(Exception):
@@ -88,6 +90,7 @@ class _Worker:
         self.flow = Flow.GO
         self.throttled = False
         self.make: Callable[[Any], Mail] = _nothing
+        self._parcel: Callable[[Any], Parcel] | None = None
         self._transport: Transport | None = None
         self._lines: dict[int, _WorkerLine] = {}
         self._asked: dict[int, asyncio.Future[Any]] = {}
@@ -148,7 +151,7 @@ class _Worker:
         try:
             made: Recipe = pickle.loads(recipe)  # noqa: S301  from our own main process
             trace = (lambda text: self.frames.say(Say.TRACE, text)) if traced else None
-            self.make = made.make
+            self.make, self._parcel = made.make, made.parcel
             self._transport = made.connect(made.account, _Credentials(self), trace)
         except Exception as error:  # noqa: BLE001  told where somebody hears it
             self.frames.say(Say.STOP, portable(error))
@@ -180,8 +183,8 @@ class _Worker:
             line.closed = True
             self._wake()
 
-    def _take_in(self, parcels: list[Parcel]) -> None:
-        self.queue.extend(parcels)
+    def _take_in(self, parcels: list[Any]) -> None:
+        self.queue.extend(parcels if self._parcel is None else map(self._parcel, parcels))
         self.dry = False
         self._wake()
 

@@ -88,6 +88,7 @@ class Batch:
         self._releases: list[tuple[object, ...]] = []
         self._give_ups: list[tuple[object, ...]] = []
         self._touched: set[int] = set()
+        self._again: list[int] = []  # begun, and maybe not for the first time
 
     def write(self, connection: sqlite3.Connection) -> list[Delivery]:
         """Runs the statements; what was settled, as it stands then. Raises `Illegal` when a row is not as this process left it."""
@@ -109,6 +110,8 @@ class Batch:
         if number in self._touched:
             self._flush(connection)  # it was settled in this very batch: that comes first
         self._begins.append((intent.message_id, intent.account, self._at, self._at, number))
+        if not intent.first:
+            self._again.append(number)
         self._touched.add(number)
         self.in_flight.add(number)
 
@@ -134,8 +137,9 @@ class Batch:
             self._give_ups.append((answer.give_up, number))
 
     def _flush(self, connection: sqlite3.Connection) -> None:
-        for chunk in groups([row[-1] for row in self._begins]):
+        for chunk in groups(self._again):
             connection.execute(_KEEP[len(chunk)], chunk)
+        self._again.clear()
         for sql, rows in (
             (_BEGIN, self._begins),
             (_SETTLE, self._settles),

@@ -14,8 +14,6 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import groupby
-from operator import itemgetter
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -26,26 +24,67 @@ from mailmerge_cli.model.delivery import Entry, Run, State
 
 if TYPE_CHECKING:
     from mailmerge_cli.ledger.differences import Differences
+    from mailmerge_cli.ledger.premises import Premises
     from mailmerge_cli.ledger.reading import Reading
 
 # SQLite puts it there (sqlite.org/tempfiles.html §5); a person whose disk is full must know which one.
 _PLACE: Final = Path("the plan's temporary file (in TMPDIR, else /var/tmp)")
-_CACHE: Final = 32_000  # KiB of memory before it goes to the disk
+_CACHE: Final = 8_000  # KiB of memory before it goes to the disk
 _ENTRY: Final = "row, key, address, content_hash, state, reason"
 _CHUNK: Final = 500
 _WORDS: Final = {state: state.value for state in State}  # sqlite3 binds plain words faster
+_PENDING: Final = State.PENDING.value
+
+Line = tuple[int, str | None, str, str, bytes, str, str]
+"""An entry as its table has it: row, key, address, folded address, content hash, state, reason; made by `line_of`."""
+
+
+def line_of(
+    row: int,
+    key: str,
+    address: str,
+    content_hash: bytes,
+    state: State = State.PENDING,
+    reason: str = "",
+) -> Line:
+    """An entry's line. One that is not to be sent may have an empty key: it names nobody yet, and is no twin."""
+    folded = address.casefold()
+    # One object where there may be one: lines travel between processes, and what was said once is not said again.
+    if folded == address:
+        folded = address
+    if state is State.PENDING:
+        if not key:
+            raise ValueError("a row that is to be sent has no key")
+        return row, address if key == address else key, address, folded, content_hash, _PENDING, reason
+    return row, key or None, address, folded, b"", _WORDS[state], reason
+
+
+def weight(line: Line) -> int:
+    """A line's share in the digest of its draft: their sum does not mind the order. A line that names nobody has none."""
+    _, key, address, _, content_hash, state, _ = line
+    return 0 if key is None else _weight(key, address, state, content_hash)
+
+
+def _weight(key: str, address: str, state: str, content_hash: bytes) -> int:
+    row = f"{len(key)}:{key}{len(address)}:{address}{state}:".encode() + content_hash
+    return int.from_bytes(hashlib.sha256(row).digest(), "big")
 
 
 @dataclass(frozen=True, slots=True)
 class Twin:
-    """One address or key that stands in several rows; `rows` are (key, row), by row."""
+    """One address or key that stands in a further row: `first` and `other` are (key, row)."""
 
     text: str
-    rows: tuple[tuple[str, int], ...]
+    first: tuple[str, int]
+    other: tuple[str, int]
 
 
 class Draft:
-    """A plan being made; a context manager. One thread at a time."""
+    """A plan being made; a context manager. One thread at a time.
+
+    Attributes:
+        premises: what the plan follows from; the ledger keeps them with the plan. None: it is to be made again every time.
+    """
 
     def __init__(self) -> None:
         with told(_PLACE):
@@ -61,7 +100,12 @@ class Draft:
                 "CREATE TABLE entry (row INTEGER NOT NULL, key TEXT, address TEXT NOT NULL, folded TEXT NOT NULL,"
                 " content_hash BLOB NOT NULL, state TEXT NOT NULL, reason TEXT NOT NULL)"
             )
+            self._connection.execute(
+                "CREATE TABLE place (digest BLOB PRIMARY KEY, row INTEGER NOT NULL) WITHOUT ROWID"
+            )
+        self.premises: Premises | None = None
         self._sorted = False
+        self._digest: int | None = 0  # of all lines; None: lines were changed
 
     def close(self) -> None:
         """Deletes it."""
@@ -77,21 +121,35 @@ class Draft:
 
     def add(self, entries: Sequence[Entry]) -> None:
         """Adds some hundred entries. An invalid or skipped one may have an empty key: it names nobody yet, and is no twin."""
-        rows = [
-            (
-                one.row, one.key or None, one.address, one.address.casefold(),
-                one.content_hash if one.state is State.PENDING else b"", _WORDS[one.state], one.reason,
-            )
-            for one in entries
-        ]  # fmt: skip
-        if any(row[1] is None and row[5] == "pending" for row in rows):
-            raise ValueError("a row that is to be sent has no key")
+        lines = [
+            line_of(one.row, one.key, one.address, one.content_hash, one.state, one.reason) for one in entries
+        ]
+        self.put(lines, sum(map(weight, lines)))
+
+    def put(self, lines: Sequence[Line], digest: int) -> None:
+        """Adds some hundred lines that were made and weighed elsewhere."""
         with self._change() as connection:
-            connection.executemany("INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+            connection.executemany("INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?)", lines)
+        if self._digest is not None:
+            self._digest += digest
+
+    def claim(self, places: Sequence[tuple[bytes, int]]) -> dict[bytes, int]:
+        """Notes for each of some hundred digests in which row it stands; those that an earlier row has, with that row."""
+        with self._change() as connection:
+            number = connection.executemany("INSERT OR IGNORE INTO place VALUES (?, ?)", places).rowcount
+        if number == len(places):
+            return {}
+        earlier = {}
+        for digest, row in places:
+            first = self._all("SELECT row FROM place WHERE digest = ?", digest)[0][0]
+            if first != row:
+                earlier[digest] = first
+        return earlier
 
     def skip(self, keys: Sequence[str], reason: str) -> int:
         """These keys are knowingly left out. Returns how many entries that are."""
         self._sort()
+        self._digest = None
         with self._change() as connection:
             return connection.executemany(
                 "UPDATE entry SET state = 'skipped', content_hash = x'', reason = ? WHERE key = ?",
@@ -131,19 +189,27 @@ class Draft:
         }
 
     def twin_keys(self) -> Iterator[Twin]:
-        """Keys that stand in several rows, whatever their state."""
+        """Keys that stand in several rows, whatever their state: one for each row but the first, by key and row."""
         self._sort()
         yield from self._twins(
             "SELECT key, key, row FROM entry WHERE key IN (SELECT key FROM entry GROUP BY key HAVING count(*) > 1) ORDER BY key, row"
         )
 
     def twin_addresses(self) -> Iterator[Twin]:
-        """Addresses to which several mails would go, compared without case; invalid and skipped rows do not count."""
+        """Addresses to which several mails would go, compared without case; invalid and skipped rows do not count.
+
+        One for each row but the first, by address and row.
+        """
         self._sort()
         yield from self._twins(
             "SELECT folded, key, row FROM entry WHERE state = 'pending' AND folded IN"
             " (SELECT folded FROM entry WHERE state = 'pending' GROUP BY folded HAVING count(*) > 1) ORDER BY folded, row"
         )
+
+    def is_twin_key(self, key: str) -> bool:
+        """Whether a key stands in several rows."""
+        self._sort()
+        return len(self._all("SELECT 1 FROM entry WHERE key = ? LIMIT 2", key)) > 1
 
     def skip_twin_addresses(self, reason: str, ledger: Reading | None = None, run: Run | None = None) -> int:
         """Of each twin address one row stays, the others are left out. Returns how many.
@@ -152,6 +218,7 @@ class Draft:
         `{row}` in the reason becomes the row that stays.
         """
         self._sort()
+        self._digest = None
         with told(ledger.path if ledger else _PLACE):
             return comparison.skip_twins(
                 self._connection, reason, ledger.path if ledger and run else None, run
@@ -160,15 +227,12 @@ class Draft:
     def digest(self) -> str:
         """A digest of keys, addresses, states and contents; the order of rows and rows without a key do not matter.
 
-        It is the sum of the rows' hashes: one pass in the order of the disk takes half the time of one in the order of the keys.
+        It is the sum of the lines' hashes, which is known already unless lines were changed since they were added.
         """
-        total = 0
-        for key, address, state, content_hash in self.changes(
-            "SELECT key, address, state, content_hash FROM entry WHERE key IS NOT NULL"
-        ):
-            row = f"{len(key)}:{key}{len(address)}:{address}{state}:".encode() + content_hash
-            total += int.from_bytes(hashlib.sha256(row).digest(), "big")
-        return f"{total % (1 << 256):064x}"
+        if self._digest is None:
+            rows = self.changes("SELECT key, address, state, content_hash FROM entry WHERE key IS NOT NULL")
+            self._digest = sum(_weight(*row) for row in rows)
+        return f"{self._digest % (1 << 256):064x}"
 
     def compare(self, ledger: Reading, run: Run, samples: int = 5, *, moved: bool = False) -> Differences:
         """What differs from the run as the ledger has it and was not told before; with up to so many samples of each kind.
@@ -199,8 +263,12 @@ class Draft:
 
     def _twins(self, sql: str) -> Iterator[Twin]:
         with told(_PLACE):
-            for text, rows in groupby(self._connection.execute(sql), key=itemgetter(0)):
-                yield Twin(text, tuple((key, row) for _, key, row in rows))
+            first: tuple[str, str, int] = ("", "", 0)
+            for text, key, row in self._connection.execute(sql):
+                if text == first[0]:
+                    yield Twin(text, first[1:], (key, row))
+                else:
+                    first = (text, key, row)
 
     def _one(self, order: str) -> Entry | None:
         rows = self._all(f"SELECT {_ENTRY} FROM entry WHERE state = 'pending' ORDER BY rowid {order} LIMIT 1")

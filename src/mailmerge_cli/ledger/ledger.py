@@ -131,6 +131,11 @@ class Ledger(Reading):
         assert amended is not None
         return amended
 
+    def doubt(self, run: Run) -> None:
+        """A row was not what its plan had promised, whatever the plan's premises say: the next `send` plans anew."""
+        with self._change() as connection:
+            connection.execute("UPDATE runs SET premises = '' WHERE id = ?", (run.id,))
+
     # sending
 
     def recover(self, run: Run | None = None) -> int:

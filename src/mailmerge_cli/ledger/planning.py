@@ -30,16 +30,16 @@ def enter(connection: sqlite3.Connection, old: Run | None, run: Run, draft: Draf
     """A new run, or the same label anew where nothing was begun."""
     if old is None:
         number = connection.execute(
-            "INSERT INTO runs (label, opened, timezone, inputs) VALUES (?, ?, ?, ?)",
-            (run.label, run.opened.isoformat(), run.timezone, run.inputs),
+            "INSERT INTO runs (label, opened, timezone, inputs, premises) VALUES (?, ?, ?, ?, ?)",
+            (run.label, run.opened.isoformat(), run.timezone, run.inputs, _premises(draft)),
         ).lastrowid
         assert number is not None
     else:
         number = old.id
         connection.execute("DELETE FROM deliveries WHERE run = ?", (number,))
         connection.execute(
-            "UPDATE runs SET opened = ?, timezone = ?, inputs = ?, finished = NULL WHERE id = ?",
-            (run.opened.isoformat(), run.timezone, run.inputs, number),
+            "UPDATE runs SET opened = ?, timezone = ?, inputs = ?, premises = ?, finished = NULL WHERE id = ?",
+            (run.opened.isoformat(), run.timezone, run.inputs, _premises(draft), number),
         )
     # The whole is one transaction: until it is committed, readers and a crash find the indexes and the rows that were there.
     large = draft.count() > max(_LARGE, connection.execute("SELECT count(*) FROM deliveries").fetchone()[0])
@@ -63,8 +63,14 @@ def amend(connection: sqlite3.Connection, run: Run, draft: Draft, amendment: Ame
         _remember(connection, draft, "failed", Kind.CHANGED, Kind.WORSENED)
     if amendment.cancelled:
         _due(connection, draft, CANCELLED, Event.DUE)
-    connection.execute("UPDATE runs SET inputs = ? WHERE id = ?", (inputs, run.id))
+    connection.execute(
+        "UPDATE runs SET inputs = ?, premises = ? WHERE id = ?", (inputs, _premises(draft), run.id)
+    )
     connection.execute(REOPEN)
+
+
+def _premises(draft: Draft) -> str:
+    return str(draft.premises) if draft.premises is not None else ""
 
 
 _OF_CHANGE: Final = (

@@ -19,6 +19,7 @@ from typing import Any, Final, Self
 
 from mailmerge_cli.ledger.faults import told
 from mailmerge_cli.ledger.message_ids import first_id
+from mailmerge_cli.ledger.premises import Premises
 from mailmerge_cli.ledger.records import AttemptLine
 from mailmerge_cli.ledger.rows import (
     DELIVERY,
@@ -91,6 +92,12 @@ class Reading:
         """The run that was entered last."""
         rows = self._all(f"SELECT {RUN} FROM runs ORDER BY id DESC LIMIT 1")
         return to_run(rows[0]) if rows else None
+
+    def premises(self, run: Run) -> Premises | None:
+        """What the run's last plan followed from; None: not known, or an older version has written the ledger."""
+        if not self._all("SELECT 1 FROM pragma_table_info('runs') WHERE name = 'premises'"):
+            return None
+        return Premises.parse(self._all("SELECT premises FROM runs WHERE id = ?", run.id)[0][0])
 
     def unfinished(self, except_label: str = "") -> list[tuple[Run, Counts]]:
         """The runs, but the named one, that have pending or deferred rows left."""

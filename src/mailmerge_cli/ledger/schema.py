@@ -115,7 +115,10 @@ CREATE TABLE permits (
 ) WITHOUT ROWID;
 """
 
-_STEPS: Final = {LEDGER_ID: (_LEDGER_1,), QUOTA_ID: (_QUOTA_1,)}
+# What the last plan followed from, and its figures (premises.py); empty: not known.
+_LEDGER_2 = "ALTER TABLE runs ADD COLUMN premises TEXT NOT NULL DEFAULT '';\n"
+
+_STEPS: Final = {LEDGER_ID: (_LEDGER_1, _LEDGER_2), QUOTA_ID: (_QUOTA_1,)}
 
 
 def connect(path: Path) -> sqlite3.Connection:

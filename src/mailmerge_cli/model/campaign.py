@@ -51,6 +51,7 @@ class RecipientSettings:
     email: str = ""
     name: str = ""
     key: str = ""
+    group_by: str = ""
     where: str = ""
     required: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
@@ -58,7 +59,11 @@ class RecipientSettings:
     no_address: NoAddress = NoAddress.REFUSE
     duplicates: Duplicates = Duplicates.REFUSE
     hidden: str = "refuse"  # rows that the sheet hides: refuse, skip or send
+    table: str = ""  # an Excel table, or a named range
+    start: str = ""  # the cell where the titles begin
+    header_rows: int = 0  # 0: found out
     allow_empty: bool = False
+    password_command: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +103,7 @@ class Campaign:
         account: name or URL; empty if none was given.
         account_typed: the account was given on the command line.
         run: the label's template; empty: the latest run, the first is called by its date.
+        results: the result log, a template of run and campaign; empty: where result logs usually are.
         timezone: IANA name; empty for the machine's own.
         values: constants for the templates.
     """
@@ -109,6 +115,7 @@ class Campaign:
     account_typed: bool = False
     run: str = ""
     unfinished: Unfinished = Unfinished.REFUSE
+    results: str = ""
     timezone: str = ""
     recipients: RecipientSettings = RecipientSettings()
     message: MessageSettings = MessageSettings()

@@ -4,12 +4,13 @@ A text cell is a plain `str`, a blank one the empty string. Everything else is a
 has, so `net * 2 > limit` is arithmetic and `{{ net }}` is the look. The look is made when it is asked for, because most
 cells of a wide sheet are never printed.
 
-Rule: a text formatting (`str`, f-strings, Jinja's `{{ }}` and `~`, markupsafe) gives the look; what is computed from a cell
-is a plain value, but a moment that is moved (`due + days`) keeps its format.
+Rule: a text formatting (`str`, f-strings, Jinja's `{{ }}` and `~`, markupsafe) gives the look, and a text is compared with
+it; what is computed from a cell is a plain value, but a moment that is moved (`due + days`) keeps its format.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any, NoReturn, Self, SupportsIndex
 
@@ -22,7 +23,7 @@ class CellFault(ValueError):
     """A cell was used that holds an error (`#N/A`) or a formula without a stored value."""
 
 
-class _Look:
+class _Look:  # noqa: PLW1641  the classes below have the hash of their values
     """The number format of a cell and the text that Excel makes with it."""
 
     code: str
@@ -44,9 +45,18 @@ class _Look:
 
         return escape(str(self))
 
+    # A text is compared with what the person sees: `staff_no == "00417"` of a number that the sheet shows so.
+    def __eq__(self, other: object) -> bool:
+        return str(self) == other if isinstance(other, str) else super().__eq__(other)
+
+    def __ne__(self, other: object) -> bool:
+        return str(self) != other if isinstance(other, str) else super().__ne__(other)
+
 
 class WholeCell(_Look, int):
     """A whole number (a truth value too: its code is then `BOOLEAN`, and it prints TRUE or FALSE)."""
+
+    __hash__ = int.__hash__
 
     def __new__(cls, value: int, code: str = _GENERAL, epoch1904: bool = False) -> Self:
         """The value with its number format."""
@@ -60,6 +70,8 @@ class WholeCell(_Look, int):
 
 class RealCell(_Look, float):
     """A number with a fraction."""
+
+    __hash__ = float.__hash__
 
     def __new__(cls, value: float, code: str = _GENERAL, epoch1904: bool = False) -> Self:
         """The value with its number format."""
@@ -113,10 +125,10 @@ class MomentCell(_Look, datetime):
 
     # A cell of a date without time is compared with a date as often as with a moment.
     def __eq__(self, other: object) -> bool:
-        return datetime.__eq__(self, _moment(other))
+        return str(self) == other if isinstance(other, str) else datetime.__eq__(self, _moment(other))
 
     def __ne__(self, other: object) -> bool:
-        return datetime.__ne__(self, _moment(other))
+        return str(self) != other if isinstance(other, str) else datetime.__ne__(self, _moment(other))
 
     def __hash__(self) -> int:
         return datetime.__hash__(self)
@@ -164,7 +176,23 @@ class FaultCell:
         return f"FaultCell({self.reason!r})"
 
 
-Cell = str | WholeCell | RealCell | MomentCell | FaultCell
+@dataclass(frozen=True, slots=True)
+class LinesCell:
+    """The lines of the list that one mail is made of; the last cell of a row that stands for several.
+
+    Attributes:
+        numbers: of the lines, as `Row.number`.
+        lines: the cells of each.
+    """
+
+    numbers: tuple[int, ...]
+    lines: tuple[tuple[Cell, ...], ...]
+
+    def __str__(self) -> str:
+        return "1 line" if len(self.numbers) == 1 else f"{len(self.numbers)} lines"
+
+
+Cell = str | WholeCell | RealCell | MomentCell | FaultCell | LinesCell
 """What a row is made of."""
 
 

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from mailmerge_cli.errors import Problem
-from mailmerge_cli.model.cell import Cell
+from mailmerge_cli.model.cell import Cell, LinesCell
 
 _NOT_A_NAME = re.compile(r"[^\w]+", re.UNICODE)
 
@@ -21,30 +21,45 @@ class Column:
 
     Attributes:
         index: its place in the row, from 0.
-        title: its header as the sheet has it, trimmed.
+        title: its header as the sheet has it, trimmed; of several rows of titles all of them: `应发工资 / 基本工资`.
         name: the name that it has in templates.
         letter: what the person calls its place: `C` in a sheet, `3` in a text file.
+        aliases: further titles that are this column's alone: the lowest of several, `基本工资`.
+        holds_lines: it is no column of the sheet: its cells are the lines that a mail is made of (`LinesCell`).
     """
 
     index: int
     title: str
     name: str
     letter: str
+    aliases: tuple[str, ...] = ()
+    holds_lines: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row.
+    """One row, or several lines of the list that are one mail.
 
     Attributes:
-        number: the line that the person sees in the sheet or, for text files, the line on which the record begins.
+        number: the line that the person sees in the sheet or, for text files, the line on which the record begins; of
+            several lines the first.
         cells: as many as there are columns.
         problems: what is wrong with the row itself (too short, a control character, …); such a row is never sent.
+        sums: some of its numbers add up other rows (SUM, SUBTOTAL), as at the end of a sheet.
     """
 
     number: int
     cells: tuple[Cell, ...]
     problems: tuple[Problem, ...] = ()
+    sums: bool = False
+
+    @property
+    def lines(self) -> tuple[Row, ...]:
+        """The lines of the list that this row is made of: itself, unless lines were put together."""
+        last = self.cells[-1] if self.cells else None
+        if not isinstance(last, LinesCell):
+            return (self,)
+        return tuple(Row(number, cells) for number, cells in zip(last.numbers, last.lines, strict=True))
 
 
 class Source(Protocol):

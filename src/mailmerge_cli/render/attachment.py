@@ -5,17 +5,15 @@ Rule: a file is opened by its real path without following links, must be a regul
 
 from __future__ import annotations
 
-import binascii
 import hashlib
 import mimetypes
 import os
 import re
 import stat
-import struct
 import unicodedata
-from itertools import chain
 from pathlib import Path, PurePosixPath
 
+from mailmerge_cli.render.base64 import base64_lines
 from mailmerge_cli.render.letter import Attachment
 from mailmerge_cli.render.words import file_headers
 
@@ -45,14 +43,23 @@ _RUNNING = frozenset(
     {".exe", ".bat", ".cmd", ".com", ".js", ".vbs", ".ps1", ".scr", ".msi", ".jar", ".lnk", ".hta"}
 )
 _RESERVED = re.compile(r"(?:con|prn|aux|nul|com[1-9]|lpt[1-9])(?:\..*)?", re.IGNORECASE)
-_LINES = struct.Struct("76s" * 32)  # cuts text into lines a quarter faster than slices do
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://").match
+_DRIVE = re.compile(r"[A-Za-z]:").match
+_FLAGS = (
+    os.O_RDONLY
+    | getattr(os, "O_NOFOLLOW", 0)
+    | getattr(os, "O_NONBLOCK", 0)
+    | getattr(os, "O_BINARY", 0)
+    | getattr(os, "O_CLOEXEC", 0)
+)
+_AWKWARD = frozenset('/\\:*?"<>|')
 
 
 class AttachmentFault(ValueError):
     """Why a file cannot go along: a sentence that names the path."""
 
 
-def find_file(root: str, path: str) -> Path:
+def find_file(root: str, path: str) -> str:
     """The real path of a file below the campaign's folder.
 
     Args:
@@ -63,21 +70,41 @@ def find_file(root: str, path: str) -> Path:
         AttachmentFault: it is absolute, a URL, leads outside, or there is no such file (B01, B02).
     """
     plain = path.replace("\\", "/")
-    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", plain):
+    if _URL(plain):
         raise AttachmentFault(f"{path!r} is a URL; only files in the campaign's folder can be attached")
-    if plain.startswith(("/", "~")) or re.match(r"[A-Za-z]:", plain):
+    if plain.startswith(("/", "~")) or _DRIVE(plain):
         raise AttachmentFault(f"{path!r} is not relative to the campaign's folder")
     if "*" in plain or "?" in plain:
         raise AttachmentFault(f"{path!r} is a pattern; an attachment is one path, never searched for")
     if "\0" in plain:
         raise AttachmentFault("the path holds U+0000")
-    real = os.path.realpath(os.path.join(root, plain))  # noqa: PTH118  a Path costs as much as reading the file
+    real = _straight(root, plain) or os.path.realpath(os.path.join(root, plain))  # noqa: PTH118  a Path costs as much as reading the file
     if not real.startswith(root.rstrip(os.sep) + os.sep):
         raise AttachmentFault(f"{path!r} leads out of the campaign's folder {os.path.basename(root)!r}")  # noqa: PTH119
-    return Path(real)
+    return real
 
 
-def read_file(file: Path, path: str) -> bytes:
+def _straight(root: str, path: str) -> str:
+    """The real path where it is the plain one: no link on the way from the folder. Empty: look closer.
+
+    The folder's own path is real already, and `realpath` would look at each of its parts again for each row.
+    """
+    if os.name != "posix":
+        return ""
+    whole = root
+    try:
+        for name in path.split("/"):
+            if name in ("", ".", ".."):
+                return ""
+            whole = f"{whole}/{name}" if whole != "/" else f"/{name}"
+            if stat.S_ISLNK(os.lstat(whole).st_mode):
+                return ""
+    except (OSError, ValueError):
+        return ""
+    return whole
+
+
+def read_file(file: str | Path, path: str) -> bytes:
     """All octets of a regular file that is not empty (B03, B07, B10).
 
     Args:
@@ -87,15 +114,8 @@ def read_file(file: Path, path: str) -> bytes:
     Raises:
         AttachmentFault: it is missing, empty, no regular file, too big, or cannot be read to its end.
     """
-    flags = (
-        os.O_RDONLY
-        | getattr(os, "O_NOFOLLOW", 0)
-        | getattr(os, "O_NONBLOCK", 0)
-        | getattr(os, "O_BINARY", 0)
-        | getattr(os, "O_CLOEXEC", 0)
-    )
     try:
-        descriptor = os.open(file, flags)
+        descriptor = os.open(file, _FLAGS)
     except FileNotFoundError:
         raise AttachmentFault(f"there is no file {path!r}") from None
     except OSError as error:
@@ -114,12 +134,9 @@ def read_file(file: Path, path: str) -> bytes:
 
 
 def _read_all(descriptor: int, size: int, path: str) -> bytes:
-    pieces = []
-    left = size + 1  # one more than there should be tells a file that grows
-    while left and (piece := os.read(descriptor, left)):
-        pieces.append(piece)
-        left -= len(piece)
-    content = b"".join(pieces)
+    content = os.read(descriptor, size + 1)  # one more than there should be tells a file that grows
+    while len(content) < size and (piece := os.read(descriptor, size + 1 - len(content))):
+        content += piece
     if len(content) != size:
         raise AttachmentFault(f"{path!r} changed while it was read")
     if not content:
@@ -134,12 +151,12 @@ def checked_name(name: str) -> str:
         AttachmentFault: it is blank, has a separator, control or direction characters, or is reserved on Windows.
     """
     name = name.strip()
-    for char in name:
+    for char in name if not name.isprintable() else "":
         if unicodedata.category(char) in {"Cc", "Cf", "Cs", "Zl", "Zp"}:
             raise AttachmentFault(f"its name holds the character U+{ord(char):04X}")
     if not name or name.strip(". ") == "":
         raise AttachmentFault("its name is empty")
-    if any(char in '/\\:*?"<>|' for char in name):
+    if not _AWKWARD.isdisjoint(name):
         raise AttachmentFault(
             'its name holds one of / \\ : * ? " < > |, which may not stand in the name of a file'
         )
@@ -148,9 +165,22 @@ def checked_name(name: str) -> str:
     return name
 
 
+def _last(path: str) -> str:
+    """The last part of a path, as `PurePosixPath` has it, which costs ten times as much."""
+    name = path.rpartition("/")[2]
+    return name if name not in ("", ".") else PurePosixPath(path).name
+
+
+def _ending(path: str) -> str:
+    """The ending, in lower case, with its dot; empty for none, and for a name that is nothing but one."""
+    name = _last(path.lower())
+    dot = name.rfind(".")
+    return name[dot:] if 0 < dot < len(name) - 1 else ""
+
+
 def media_type(name: str, content: bytes) -> str:
     """By the name's ending; text in UTF-8 says so, and what must not be encoded (a mail in a mail) is a plain file."""
-    ending = PurePosixPath(name.lower()).suffix
+    ending = _ending(name)
     guessed = _TYPES.get(ending) or _TABLE.guess_type(name)[0] or "application/octet-stream"
     if guessed.startswith(("message/", "multipart/")):
         return "application/octet-stream"
@@ -165,7 +195,7 @@ def media_type(name: str, content: bytes) -> str:
 
 def warning_of(path: str, content: bytes) -> str:
     """What is odd about a file, for people to judge (B09); empty mostly."""
-    ending = PurePosixPath(path.lower()).suffix
+    ending = _ending(path)
     begins = _BEGINNINGS.get(ending)
     if begins is not None and begins not in content[:1024]:
         return f"{path!r} does not look like a {ending[1:].upper()} file"
@@ -173,7 +203,13 @@ def warning_of(path: str, content: bytes) -> str:
 
 
 def load(
-    file: Path, path: str, name: str = "", *, from_cells: bool = False, shared: bool = False
+    file: str | Path,
+    path: str,
+    name: str = "",
+    *,
+    from_cells: bool = False,
+    shared: bool = False,
+    keep: bool = False,
 ) -> Attachment:
     """Read one file.
 
@@ -183,22 +219,24 @@ def load(
         name: under which it goes along; its own by default.
         from_cells: cells had a part in the path.
         shared: it is the same for all rows, so its MIME part is made now.
+        keep: its octets go with it.
 
     Raises:
         AttachmentFault: it cannot go along.
     """
-    name = checked_name(name or PurePosixPath(path.replace("\\", "/")).name)
+    name = checked_name(name or _last(path.replace("\\", "/")))
     content = read_file(file, path)
     kind = media_type(name, content)
     made = Attachment(
         name,
         kind,
         path,
-        file,
+        os.fspath(file),
         hashlib.sha256(content).digest(),
         len(content),
         from_cells,
         warning_of(path, content),
+        content=content if keep and not shared else b"",
     )
     return with_entity(made, content) if shared else made
 
@@ -213,21 +251,12 @@ def with_entity(made: Attachment, content: bytes) -> Attachment:
 def entity(made: Attachment, content: bytes) -> bytes:
     """The whole MIME part of a file."""
     headers = file_headers("attachment", made.name, made.type)
-    return (headers + "Content-Transfer-Encoding: base64\r\n\r\n").encode("ascii") + base64_lines(content)
+    headers += "Content-Transfer-Encoding: base64\r\n\r\n"
+    return base64_lines(content, headers.encode("ascii"))
 
 
 def image_entity(made: Attachment, content: bytes, content_id: str) -> bytes:
     """The whole MIME part of an image that the HTML shows."""
     headers = file_headers("inline", made.name, made.type)
     headers += f"Content-ID: <{content_id}>\r\nContent-Transfer-Encoding: base64\r\n\r\n"
-    return headers.encode("ascii") + base64_lines(content)
-
-
-def base64_lines(content: bytes) -> bytes:
-    """Base64 in lines of 76 with CRLF (RFC 2045 §6.8)."""
-    encoded = binascii.b2a_base64(content, newline=False)
-    whole = len(encoded) - len(encoded) % _LINES.size
-    lines = [*chain.from_iterable(_LINES.iter_unpack(memoryview(encoded)[:whole]))]
-    lines += [encoded[start : start + 76] for start in range(whole, len(encoded), 76)]
-    lines.append(b"")
-    return b"\r\n".join(lines)
+    return base64_lines(content, headers.encode("ascii"))

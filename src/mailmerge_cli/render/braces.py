@@ -64,7 +64,8 @@ def written(scope: Scope, word: str) -> str:
     if not folded:
         return ""
     for column in scope.columns:
-        if folded in {column.title.casefold(), column.name.casefold()}:
+        known = (column.title, column.name, *column.aliases)
+        if folded in {each.casefold() for each in known}:
             return "{{ " + (column.name or f'row["{column.title}"]') + " }}"
     name = next((name for name in scope.constants if name.casefold() == folded), "")
     return "{{ " + name + " }}" if name else ""

@@ -10,7 +10,7 @@ import binascii
 from collections.abc import Callable, Iterable
 from datetime import datetime
 
-from mailmerge_cli.render.attachment import base64_lines
+from mailmerge_cli.render.base64 import base64_lines
 from mailmerge_cli.render.letter import Attachment, Letter
 from mailmerge_cli.render.words import mailbox_line, structured, unstructured
 
@@ -43,15 +43,10 @@ def encode_body(text: str, boundary: str = "\0") -> tuple[int, bytes]:
     characters are not Latin.
     """
     octets = text.encode("utf-8")
-    if (
-        len(octets) == len(text)
-        and len(octets.translate(None, _CONTROLS)) == len(octets)
-        and "\n." not in text
-        and text[0] != "."
-        and boundary not in text
-        and max(map(len, octets.split(b"\n"))) <= _LONGEST
-    ):
-        return _SEVEN, octets.replace(b"\n", b"\r\n")
+    if text.isascii() and boundary not in text and "\n." not in text and text[0] != ".":
+        lines = octets.split(b"\n")
+        if len(max(lines, key=len)) <= _LONGEST and len(octets.translate(None, _CONTROLS)) == len(octets):
+            return _SEVEN, b"\r\n".join(lines)
     beyond_ascii = len(octets) - len(text)  # each such character has one octet more, or two, or three
     octets = octets.replace(b"\n", b"\r\n")
     if beyond_ascii * 6 < len(octets):
@@ -160,7 +155,7 @@ _SMALL = 8192
 
 def _joined(pieces: list[bytes]) -> tuple[bytes, ...]:
     """Small neighbours in one piece; large shared ones stay themselves."""
-    if all(len(piece) < _SMALL for piece in pieces):
+    if sum(map(len, pieces)) < _SMALL or max(map(len, pieces)) < _SMALL:
         return (b"".join(pieces),)
     whole: list[bytes] = []
     run: list[bytes] = []
@@ -173,14 +168,14 @@ def _joined(pieces: list[bytes]) -> tuple[bytes, ...]:
     return tuple(piece for piece in (*whole, b"".join(run)) if piece)
 
 
-def varying_head(letter: Letter, subject: str | None, message_id: str, moment: datetime) -> str:
+def varying_head(letter: Letter, subject: str | None, message_id: str, date: str) -> str:
     """The header lines of one mail: To, Cc, Reply-To, Subject, Date, Message-ID and its own ones.
 
     Args:
         letter: see there.
         subject: the whole Subject line if it is the same for all mails; None to make it.
         message_id: with angle brackets.
-        moment: of the attempt, aware.
+        date: of the attempt.
     """
     name, address = letter.to
     if not name or (
@@ -199,7 +194,7 @@ def varying_head(letter: Letter, subject: str | None, message_id: str, moment: d
     if letter.reply_to:
         lines.append(mailbox_line("Reply-To", letter.reply_to))
     lines.append(unstructured("Subject", letter.subject) if subject is None else subject)
-    lines.append(f"Date: {rfc5322_date(moment)}\r\n")
+    lines.append(f"Date: {date}\r\n")
     lines.append(structured("Message-ID", message_id))
     lines += [header_line(name, value) for name, value in letter.headers]
     return "".join(lines)

@@ -21,6 +21,7 @@ from jinja2.visitor import NodeTransformer
 
 from mailmerge_cli.display import show
 from mailmerge_cli.render import bounds, filters
+from mailmerge_cli.render.group import total
 from mailmerge_cli.render.protect import tidied
 
 _REMOVED = ("attr", "pprint", "random", "lipsum", "filesizeformat", "map", "xmlattr")
@@ -147,6 +148,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         for name in _GROWING:
             self.filters[name] = _weighed(self.filters[name])
         self.filters.update(number=filters.number, date=filters.as_date, format=filters.as_format)
+        self.filters.update(total=total)
         self.filters.update(_link=filters.link, _turns=_turns, _measured=_measured, **(printing or {}))
 
     def compile(self, source: Any, *rest: Any, **named: Any) -> Any:

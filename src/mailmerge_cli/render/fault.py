@@ -66,11 +66,11 @@ def row_problem(
         place: where the template stands.
         line: the line in the template's file, if it is known better than `place` does.
     """
-    column = _culprit(error, row, used)
+    number, column = _place_of(error, row, used)
     where = f"{place.file}:{line}" if line else str(place)
     header = f" (in {place.header})" if place.header and column is not None else ""
     shown = column.title if column is not None else (place.header or None)
-    return Problem(row.number, shown, place.kind, f"{_reason(error)}{header}; {where}")
+    return Problem(number, shown, place.kind, f"{_reason(error)}{header}; {where}")
 
 
 def failing_line(error: BaseException) -> int | None:
@@ -81,6 +81,17 @@ def failing_line(error: BaseException) -> int | None:
         if template is not None:
             found = template.get_corresponding_lineno(line)
     return found
+
+
+def _place_of(error: Exception, row: Row, used: tuple[Column, ...]) -> tuple[int, Column | None]:
+    """The number of the line and the column whose cell raised; of several lines the first that it can be."""
+    own = tuple(one for one in used if not one.holds_lines)
+    column = _culprit(error, row, own)
+    if column is None and len(own) < len(used) and isinstance(error, Misuse | CellFault):
+        for line in row.lines:
+            if (found := _culprit(error, line, own)) is not None:
+                return line.number, found
+    return row.number, column
 
 
 def _culprit(error: Exception, row: Row, used: tuple[Column, ...]) -> Column | None:

@@ -140,6 +140,9 @@ class AttachmentField:
         self._root = os.path.realpath(folder)
         path, name = _split(text, place)
         self.usage = survey(scope, Sandbox(), path, place)
+        if self.usage.lines:
+            sentence = f"{place}: an attachment's path is made of what all lines of a mail share, not of rows"
+            raise refused([Problem(None, place.header, "attachment", sentence)])
         self._path = Piece(scope, path_sandbox(scope), path, self.usage)
         naming = survey(scope, Sandbox(), name, place)
         self._name = Piece(scope, Sandbox(), name, naming) if name else None
@@ -149,12 +152,12 @@ class AttachmentField:
         if not self.usage.varies and not naming.varies:
             self.fixed = _fixed(lambda: self._load(None, shared=True), place)
 
-    def fill(self, row: Row, faults: list[Problem]) -> tuple[Attachment, ...]:
-        """The file for one row (none, if the path comes out empty by a condition); faults are added."""
+    def fill(self, row: Row, faults: list[Problem], *, keep: bool = False) -> tuple[Attachment, ...]:
+        """The file for one row (none, if the path comes out empty by a condition), with its octets if `keep`; faults are added."""
         if self.fixed is not None:
             return self.fixed
         try:
-            return self._load(row)
+            return self._load(row, keep=keep)
         except AttachmentFault as error:
             where = f"; {self.place}" if self.place.line else ""
             faults.append(Problem(row.number, self.place.header, "attachment", f"{error}{where}"))
@@ -166,14 +169,15 @@ class AttachmentField:
             faults.append(row_problem(error, row, tuple(used.values()), self.place))
         return ()
 
-    def _load(self, row: Row | None, *, shared: bool = False) -> tuple[Attachment, ...]:
+    def _load(self, row: Row | None, *, shared: bool = False, keep: bool = False) -> tuple[Attachment, ...]:
         path = one_line(self._path.fill(row))
         if not path:
             return ()
         name = self._name.fill(row).strip() if self._name is not None else ""
         if self._name is not None and not PurePosixPath(name).stem.strip(". "):
             raise AttachmentFault("its name is blank")
-        return (load(find_file(self._root, path), path, name, from_cells=self.usage.varies, shared=shared),)
+        file = find_file(self._root, path)
+        return (load(file, path, name, from_cells=self.usage.varies, shared=shared, keep=keep),)
 
 
 def _split(text: str, place: Place) -> tuple[str, str]:

@@ -56,5 +56,5 @@ class Images:
             raise AttachmentFault(f"{path!r} is not an image")
         digest = hashlib.sha256(content).digest()
         content_id = f"{digest.hex()[:24]}@{self.domain}"
-        image = Attachment(name, kind, path, real, digest, len(content))
+        image = Attachment(name, kind, path, str(real), digest, len(content))
         return content_id, replace(image, entity=image_entity(image, content, content_id))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
+from typing import NamedTuple
 
 from mailmerge_cli.address import Address
 from mailmerge_cli.model.mail import Envelope
@@ -20,28 +20,29 @@ class Attachment:
         name: as the receiver sees it.
         type: media type, such as `application/pdf`.
         path: as the sender wrote it, filled in.
-        file: the real path.
+        file: the real path. No `Path`, because making one costs as much as reading a small file.
         digest: SHA-256 of the octets that were read.
         size: octets.
         from_cells: cells had a part in its path (so that two rows with one path are suspicious).
         warning: something that a person should know, such as a `.pdf` that does not begin like one; empty mostly.
-        entity: the whole MIME part, where it is the same for all rows; empty where the file is read again for each mail.
+        entity: the whole MIME part, where it is the same for all rows; empty where the file is a row's own.
+        content: the octets that `digest` is of, where they are kept for `Template.compose`; else the file is read again.
     """
 
     name: str
     type: str
     path: str
-    file: Path
+    file: str
     digest: bytes = field(repr=False)
     size: int
     from_cells: bool = False
     warning: str = ""
     entity: bytes = field(default=b"", repr=False)
+    content: bytes = field(default=b"", repr=False, compare=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Letter:
-    """One row's message. Its repr shows no cell but address and key.
+class Letter(NamedTuple):
+    """One row's message. Its repr shows no cell but address and key. A tuple, because one is made for each row, twice.
 
     Attributes:
         row: line in the sheet.
@@ -60,16 +61,19 @@ class Letter:
 
     row: int
     key: str
-    to: Mailbox = field(repr=False)
-    cc: tuple[Mailbox, ...] = field(repr=False)
-    bcc: tuple[Mailbox, ...] = field(repr=False)
-    reply_to: tuple[Mailbox, ...] = field(repr=False)
-    subject: str = field(repr=False)
-    headers: tuple[tuple[str, str], ...] = field(repr=False)
-    text: str | None = field(repr=False)
-    html: str | None = field(repr=False)
-    images: tuple[Attachment, ...] = field(repr=False)
-    attachments: tuple[Attachment, ...] = field(repr=False)
+    to: Mailbox
+    cc: tuple[Mailbox, ...]
+    bcc: tuple[Mailbox, ...]
+    reply_to: tuple[Mailbox, ...]
+    subject: str
+    headers: tuple[tuple[str, str], ...]
+    text: str | None
+    html: str | None
+    images: tuple[Attachment, ...]
+    attachments: tuple[Attachment, ...]
     envelope: Envelope
-    content_hash: bytes = field(repr=False)
+    content_hash: bytes
     size: int
+
+    def __repr__(self) -> str:
+        return f"Letter(row={self.row!r}, key={self.key!r}, envelope={self.envelope!r}, size={self.size!r})"

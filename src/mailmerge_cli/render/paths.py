@@ -43,10 +43,11 @@ def cell_in_path(value: Any) -> str:
     text = str(printed(value))
     if not text.strip():
         raise Misuse("is blank, and the path of a file is made of it", value)
-    for char in text:
-        if char in _FORBIDDEN:
-            raise Misuse(f"holds {char!r}, which may not stand in the path of a file", value)
-        refuse_unprintable(char, value)
+    if not (text.isprintable() and _FORBIDDEN.isdisjoint(text)):
+        for char in text:
+            if char in _FORBIDDEN:
+                raise Misuse(f"holds {char!r}, which may not stand in the path of a file", value)
+            refuse_unprintable(char, value)
     if text.strip() in {".", "..", "~"} or text.startswith("~"):
         raise Misuse("would lead to another folder", value)
     return text

@@ -54,14 +54,15 @@ class Expression:
         self._scope = scope
         self._row = usage.row
         self._used = tuple(column for column in columns if column.index in usage.columns)
+        self._names = scope.named(self._used)
         self._place = place
         self.used = frozenset(usage.columns)
 
     def __call__(self, row: Row) -> object:
         """Its value for one row. Raises RowFault if it cannot be computed."""
         values: dict[str, Any] = self._base.copy()
-        for column in self._used:
-            values[column.name] = row.cells[column.index]
+        for name, index in self._names:
+            values[name] = row.cells[index]
         if self._row:
             values["row"] = self._scope.cells(row)
         values[" turns"] = Turns()

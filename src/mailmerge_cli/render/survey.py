@@ -11,7 +11,10 @@ from mailmerge_cli.errors import Problem, Refused
 from mailmerge_cli.render.braces import advice, broken_placeholders
 from mailmerge_cli.render.environment import FolderLoader, Sandbox
 from mailmerge_cli.render.fault import Place, told
+from mailmerge_cli.render.line_names import Kind, LineNames
 from mailmerge_cli.render.scope import Scope
+
+_OF_LINES = "; the lines of one mail are its rows where [recipients] group_by (or --group-by) says what makes them one"
 
 
 class Usage:
@@ -20,6 +23,7 @@ class Usage:
     Attributes:
         columns: indexes of columns, by name or by `row["…"]`.
         row: the template uses `row`.
+        lines: the template uses `rows`.
         loops: it holds a loop (or includes a file, which may).
         problems: names that do not exist and things that templates may not do.
         known: names that one of several files makes for the others.
@@ -31,6 +35,7 @@ class Usage:
         self.place = place
         self.columns: set[int] = set()
         self.row = False
+        self.lines = False
         self.loops = False
         self.problems: list[Problem] = []
         self.known: frozenset[str] = frozenset()
@@ -48,21 +53,57 @@ class Usage:
             node.name: node.lineno for node in reversed(list(tree.find_all(nodes.Name))) if node.ctx == "load"
         }
         for name in sorted(unknown, key=lambda name: (lines.get(name, 0), name)):
-            self._add_name(name, lines.get(name, 0), place)
+            if name != "date" or not self._add_date(tree, place):
+                self._add_name(name, lines.get(name, 0), place)
         self.loops = self.loops or any(
             tree.find_all((nodes.For, nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends))
         )
+        kinds = LineNames(tree, self.scope.lines.name) if self.scope.lines is not None else None
         for attribute in tree.find_all((nodes.Getattr, nodes.Getitem)):
-            self._add_attribute(attribute, place)
+            if kinds is None or not self._add_of_lines(attribute, kinds, place):
+                self._add_attribute(attribute, place)
+        for name, line in kinds.asked() if kinds is not None else ():
+            self._add_of_line(name, line, place)
+
+    def _add_of_lines(self, node: nodes.Node, kinds: LineNames, place: Place) -> bool:
+        """Take in what is asked of `rows` or of one line; False if it is neither."""
+        kind = kinds.kind(node.node)  # type: ignore[attr-defined]
+        key = node.attr if isinstance(node, nodes.Getattr) else getattr(node.arg, "value", None)  # type: ignore[attr-defined]
+        if kind is Kind.LINE and isinstance(key, str):
+            self._add_of_line(key, node.lineno, place)
+        elif kind is Kind.LINES and isinstance(key, str):
+            sentence = f"rows are the lines of one mail: {{% for line in rows %}} line.{key} {{% endfor %}}"
+            self.complain(sentence, node.lineno, place)
+        return kind is not None
+
+    def _add_of_line(self, name: str, line: int, place: Place) -> None:
+        if not self.scope.in_lines(name):
+            self.complain(f"the lines of rows have no column {name!r}{self._hint(name)}", line, place)
+
+    def _add_date(self, tree: nodes.Template, place: Place) -> bool:
+        """Take in `date("2026-01-01")`; False where `date` is a name like any other."""
+        called = {id(call.node): call for call in tree.find_all(nodes.Call)}
+        dates = [name for name in tree.find_all(nodes.Name) if name.name == "date"]
+        if "date" in self.scope.constants or not any(id(name) in called for name in dates):
+            return False
+        if "date" in self.scope.by_name:
+            sentence = 'date is a column here; write a fixed date as "2026-01-01" | date'
+            self.complain(sentence, next(name.lineno for name in dates if id(name) in called), place)
+            return False
+        return all(id(name) in called for name in dates)
 
     def _add_name(self, name: str, line: int, place: Place) -> None:
         column = self.scope.by_name.get(name)
         if name == "row" and self.scope.columns:
             self.row = True
+        elif column is not None and column.holds_lines:
+            self.lines = True
+            self.columns.update(every.index for every in self.scope.columns)
         elif column is not None:
             self.columns.add(column.index)
         elif name not in self.scope.constants and name not in {"range", "namespace"} | self.known:
-            self.complain(f"there is no column or value named {name!r}{self._hint(name)}", line, place)
+            hint = _OF_LINES if name == "rows" else self._hint(name)
+            self.complain(f"there is no column or value named {name!r}{hint}", line, place)
 
     def _add_attribute(self, node: nodes.Node, place: Place) -> None:
         key = node.attr if isinstance(node, nodes.Getattr) else getattr(node.arg, "value", None)  # type: ignore[attr-defined]
@@ -77,6 +118,7 @@ class Usage:
 
     def _add_title(self, key: str, dotted: bool, line: int, place: Place) -> None:
         column = self.scope.by_title.get(key) or self.scope.by_name.get(key)
+        column = None if column is not None and column.holds_lines else column
         if dotted and hasattr(dict, key) and not key.startswith("_"):
             self.columns.update(every.index for every in self.scope.columns)
         elif column is not None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,8 @@ from mailmerge_cli.errors import Problem, Refused
 from mailmerge_cli.model.mail import Envelope, Recipient
 from mailmerge_cli.model.table import Column, Row
 from mailmerge_cli.render.attachment import AttachmentFault, entity, read_file
-from mailmerge_cli.render.compose import Skeleton, header_line, varying_head
-from mailmerge_cli.render.digest import content_digest, netstrings
+from mailmerge_cli.render.compose import Skeleton, header_line, rfc5322_date, varying_head
+from mailmerge_cli.render.digest import ContentDigest, netstrings
 from mailmerge_cli.render.fault import Misuse, RowFault
 from mailmerge_cli.render.fields import priority
 from mailmerge_cli.render.letter import Attachment, Letter, Mailbox
@@ -51,6 +50,7 @@ class Template:
         fingerprint: a digest of everything but rows and constants: template, companion, included files, images, static attachments.
         sender: From.
         has_subject: there is a Subject.
+        own_files: rows have files of their own, which may change while all that is known of the template stays the same.
         warnings: what a person should know, such as an attachment that is not what its name says.
         once: filling in is all that is done for each row (else its Markdown or style sheet is worked on for each row).
 
@@ -86,6 +86,7 @@ class Template:
         self.used = parts.used()
         self.fingerprint = parts.fingerprint()
         self.has_subject = parts.subject is not None
+        self.own_files = any(field.fixed is None for field in parts.attachments)
         self.once = parts.bodies.once
         self.warnings = tuple(part.warning for part in parts.fixed_attachments if part.warning)
         self._text, self._html = parts.bodies.text, parts.bodies.html
@@ -94,7 +95,11 @@ class Template:
         if all(field.fixed is not None for field in parts.attachments):
             self._attachments = parts.fixed_attachments
             self._refuse_same_names(self._attachments)
-        self._always = self._shared()
+        self._digest = ContentDigest(self._shared(), parts.envelope_from)
+        self._plain_sender = parts.envelope_from.isascii() and self.sender[1].local.isascii()
+        self._images_size = sum(len(image.entity) for image in self._images)
+        self._dated: tuple[datetime | None, str] = (None, "")
+        self._addressed: tuple[Row | None, tuple[Mailbox, ...]] = (None, ())
         self._subject_line = self._fixed_subject()
         self._skeleton = self._make_skeleton()
 
@@ -133,8 +138,14 @@ class Template:
             images=self._images,
         )
 
-    def render(self, row: Row, recipient: Recipient) -> Letter:
+    def render(self, row: Row, recipient: Recipient, *, keep: bool = False) -> Letter:
         """Fill the template in for one row.
+
+        Args:
+            row: its cells.
+            recipient: whom the address column names.
+            keep: `compose` follows at once, and writes the octets of the row's own files that are hashed here; without it
+                they would be read and hashed again. A letter that is kept for long should not hold them.
 
         Raises:
             RowFault: everything that is wrong with this row.
@@ -151,28 +162,20 @@ class Template:
         html = self._html.fill(row, faults) if self._html is not None else None
         attachments = self._attachments
         if attachments is None:
-            attachments = self._found(row, faults)
+            attachments = self._found(row, faults, keep=keep)
         if faults:
             raise RowFault(tuple(dict.fromkeys(faults)))
         envelope = self._envelope(to, cc, bcc, reply_to)
         try:
-            digest, size = content_digest(
-                self._always,
-                envelope,
-                to,
-                (cc, reply_to),
-                subject,
-                headers,
-                (text or "", html or ""),
-                attachments,
+            digest, size = self._digest(
+                envelope, to, (cc, reply_to), subject, headers, (text or "", html or ""), attachments
             )
         except UnicodeEncodeError:
             message = f"a cell holds half of a surrogate pair, which cannot be written; {self.file}"
             raise RowFault((Problem(row.number, None, "template", message),)) from None
-        size += sum(len(image.entity) for image in self._images)
         return Letter(
             row.number, recipient.key, to, cc, bcc, reply_to, subject, headers, text, html,
-            self._images, attachments, envelope, digest, size,
+            self._images, attachments, envelope, digest, size + self._images_size,
         )  # fmt: skip
 
     def addressee(self, row: Row) -> tuple[str, str]:
@@ -186,7 +189,10 @@ class Template:
         found = self._parts.to.fill(row, faults, nobody=True)
         if faults:
             raise RowFault(tuple(faults))
-        return (found[0][0], found[0][1].spec) if found else ("", "")
+        if not found:
+            return "", ""
+        self._addressed = (row, found)
+        return found[0][0], found[0][1].spec
 
     def _addressee(self, row: Row, recipient: Recipient, faults: list[Problem]) -> Mailbox:
         """The one person in To, who is the one of the envelope (A18)."""
@@ -203,10 +209,12 @@ class Template:
             )
             faults.append(Problem(row.number, column, "address", str(error)))
             return _NOBODY
-        found = to.fill(row, faults)
+        known, found = self._addressed
+        if known is not row:  # mostly it is: who judged this very row has just asked
+            found = to.fill(row, faults)
         if not found:
             return _NOBODY
-        if found[0][1].folded != address.folded:
+        if found[0][1] is not address and found[0][1].folded != address.folded:
             sentence = f"names another address than the address column; {to.place}"
             faults.append(Problem(row.number, "To", "address", sentence))
         return found[0]
@@ -220,10 +228,10 @@ class Template:
                 made.append(("X-Priority", priority(value)))
         return tuple(made)
 
-    def _found(self, row: Row, faults: list[Problem]) -> tuple[Attachment, ...]:
+    def _found(self, row: Row, faults: list[Problem], *, keep: bool) -> tuple[Attachment, ...]:
         found = [*self._parts.files]
         for field in self._parts.attachments:
-            found += field.fill(row, faults)
+            found += field.fill(row, faults, keep=keep)
         faults += _same_names(tuple(found), row.number)
         return tuple(found)
 
@@ -232,13 +240,14 @@ class Template:
     ) -> Envelope:
         """Everybody once, the row's own address first (A19)."""
         sender = self._parts.envelope_from
-        specs: tuple[str, ...] = (to[1].spec,)
-        if cc or bcc:
-            people: dict[str, str] = {}
-            for _, address in (to, *cc, *bcc):
-                people.setdefault(address.folded, address.spec)
-            specs = tuple(people.values())
-        ascii_only = sender.isascii() and self.sender[1].local.isascii() and all(map(str.isascii, specs))
+        if not (cc or bcc or reply_to):
+            spec = to[1].spec
+            return Envelope(sender, (spec,), not (self._plain_sender and spec.isascii()))
+        people: dict[str, str] = {}
+        for _, address in (to, *cc, *bcc):
+            people.setdefault(address.folded, address.spec)
+        specs = tuple(people.values())
+        ascii_only = self._plain_sender and all(map(str.isascii, specs))
         return Envelope(
             sender, specs, not ascii_only or any(address.needs_smtputf8 for _, address in reply_to)
         )
@@ -257,7 +266,7 @@ class Template:
         subject = self._subject_line
         if subject and self._parts.subject is not None and letter.subject is not self._parts.subject.fixed:
             subject = None  # a letter that was redirected
-        varying = varying_head(letter, subject, message_id, moment)
+        varying = varying_head(letter, subject, message_id, self._date(moment))
         files = (
             [part.entity or _entity(part, letter) for part in letter.attachments]
             if letter.attachments
@@ -265,13 +274,21 @@ class Template:
         )
         return self._skeleton.assemble(letter, varying, files)
 
+    def _date(self, moment: datetime) -> str:
+        """Date's value; a whole pass of a run has one moment. By identity, for equal moments may have different zones."""
+        known, date = self._dated
+        if known is not moment:
+            date = rfc5322_date(moment)
+            self._dated = (moment, date)
+        return date
+
     def redirected(self, letter: Letter, address: Address, mark: str) -> Letter:
         """The letter for a test: to another address, marked in the subject, without Cc and Bcc."""
         envelope = Envelope(
             letter.envelope.sender, (address.spec,), letter.envelope.smtputf8 or address.needs_smtputf8
         )
         subject = f"{mark} {letter.subject}".strip()
-        return replace(letter, to=(letter.to[0], address), cc=(), bcc=(), subject=subject, envelope=envelope)
+        return letter._replace(to=(letter.to[0], address), cc=(), bcc=(), subject=subject, envelope=envelope)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuilt, (self._recipe, self.fingerprint)
@@ -296,7 +313,9 @@ def _same_names(attachments: tuple[Attachment, ...], row: int | None) -> list[Pr
 
 
 def _entity(part: Attachment, letter: Letter) -> bytes:
-    """A row's own file, read again; what is sent is what was hashed."""
+    """A row's own file, read again where its octets were not kept; what is sent is what was hashed."""
+    if part.content:
+        return entity(part, part.content)
     try:
         content = read_file(part.file, part.path)
     except AttachmentFault as error:

@@ -19,6 +19,9 @@ ATTEMPT_COLUMNS = (
     "message_id", "remote_id", "account",
 )  # fmt: skip
 
+ANSWER_TITLES = ("mailmerge state", "mailmerge time", "mailmerge reply")
+"""The columns that a copy of the person's list has more than the list."""
+
 Value = str | int | None
 """A cell of a log: text, a number, or nothing."""
 
@@ -61,6 +64,15 @@ class LogLines:
             delivery.remote_id,
             delivery.account,
             delivery.reason,
+        )
+
+    def answer(self, delivery: Delivery) -> tuple[str, str, str]:
+        """The values of `ANSWER_TITLES`: the reply is the server's, else the reason why nothing was sent."""
+        state = delivery.state
+        return (
+            self._sending if state is State.SENDING else state.value,
+            self._time(delivery.last_attempt) or "",
+            delivery.reply or delivery.reason,
         )
 
     def attempt_cells(self, line: AttemptLine) -> tuple[Value, ...]:

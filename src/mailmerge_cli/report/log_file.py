@@ -9,7 +9,7 @@ import errno
 import os
 import stat
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -17,9 +17,10 @@ from typing import BinaryIO
 from mailmerge_cli.errors import LedgerFault
 from mailmerge_cli.report.escape import visible
 from mailmerge_cli.report.formats import LogFormat, heading, write_log
-from mailmerge_cli.report.lines import ATTEMPT_COLUMNS, LOG_COLUMNS, Value
+from mailmerge_cli.report.lines import ANSWER_TITLES, ATTEMPT_COLUMNS, LOG_COLUMNS, Value
 
 _KINDS = (LOG_COLUMNS, ATTEMPT_COLUMNS)
+_LOOKED_AT = 30  # rows of a sheet; titles stand at its top
 _CAUSES = {
     errno.ENOSPC: "the disk is full",
     errno.EDQUOT: "the disk quota is used up",
@@ -41,18 +42,22 @@ def write_log_file(path: Path, columns: Sequence[str], lines: Iterable[Sequence[
     """
     form = LogFormat.of(path)
     check_place(path)
-    with told(path), _replacing(path) as out:
+    with told(path), replacing(path) as out:
         write_log(out, form, columns, lines)
 
 
-def check_place(path: Path) -> None:
+def check_place(path: Path, form: LogFormat | None = None) -> None:
     """Make sure that a log can stand at `path`, and make its folder (0700).
+
+    Args:
+        path: where.
+        form: what it will be; None: what its ending says.
 
     Raises:
         LedgerFault: it cannot, and why.
         UsageFault: another ending than .csv, .jsonl or .xlsx.
     """
-    form = LogFormat.of(path)
+    form = form or LogFormat.of(path)
     with told(path):
         missing = [folder for folder in (path.parent, *path.parent.parents) if not folder.exists()]
         for folder in reversed(missing):
@@ -65,15 +70,15 @@ def check_place(path: Path) -> None:
 
 
 @contextmanager
-def told(path: Path) -> Iterator[None]:
+def told(path: Path, what: str = "the result log", option: str = "--results") -> Iterator[None]:
     """Tell the system's refusals as a `LedgerFault` that names the file and the cause."""
     try:
         yield
     except OSError as error:
         cause = _CAUSES.get(error.errno or 0) or error.strerror or type(error).__name__
         raise LedgerFault(
-            f"the result log {visible(str(path))} cannot be written: {cause}",
-            hint="Mend that, or name another place with --results; the ledger has everything, `mailmerge log` shows it.",
+            f"{what} {visible(str(path))} cannot be written: {cause}",
+            hint=f"Mend that, or name another place with {option}; the ledger has everything, `mailmerge log` shows it.",
         ) from error
 
 
@@ -90,7 +95,7 @@ def _check_file(path: Path, form: LogFormat) -> None:
         raise _refusal(path, "belongs to another user")
     # Opened for writing: on Windows a file that Excel holds is refused here, before anything is sent.
     with path.open("r+b") as file:
-        known = _is_workbook(file) if form is LogFormat.XLSX else _is_text_log(file.read(4096), form)
+        known = is_result_workbook(file) if form is LogFormat.XLSX else _is_text_log(file.read(4096), form)
     if not known:
         raise _refusal(path, "exists and is not a result log")
 
@@ -113,8 +118,8 @@ def _is_text_log(begin: bytes, form: LogFormat) -> bool:
     return False
 
 
-def _is_workbook(file: BinaryIO) -> bool:
-    """Whether it is a workbook whose first row is a log's heading, or an empty file."""
+def is_result_workbook(file: BinaryIO) -> bool:
+    """Whether it is a workbook whose first row is a log's heading, a list's copy with answers, or an empty file."""
     if not os.fstat(file.fileno()).st_size:
         return True
     from openpyxl import load_workbook
@@ -122,12 +127,19 @@ def _is_workbook(file: BinaryIO) -> bool:
     try:
         book = load_workbook(file, read_only=True)
         try:
-            row = next(book.worksheets[0].iter_rows(max_row=1, values_only=True), ())
+            rows = [
+                row
+                for sheet in book.worksheets
+                for row in sheet.iter_rows(max_row=_LOOKED_AT, values_only=True)
+            ]
         finally:
             book.close()
     except Exception:  # noqa: BLE001  a damaged workbook makes openpyxl raise nearly anything
         return False
-    return any(row[: len(columns)] == columns for columns in _KINDS)
+    first = rows[0] if rows else ()
+    return any(first[: len(columns)] == columns for columns in _KINDS) or any(
+        set(ANSWER_TITLES) <= set(row) for row in rows
+    )
 
 
 def _refusal(path: Path, why: str) -> LedgerFault:
@@ -137,14 +149,19 @@ def _refusal(path: Path, why: str) -> LedgerFault:
 
 
 @contextmanager
-def _replacing(path: Path) -> Iterator[BinaryIO]:
-    """A new file beside `path`, 0600, that takes its place when all is on disk; gone if anything fails."""
+def replacing(path: Path, check: Callable[[Path], None] | None = None) -> Iterator[BinaryIO]:
+    """A new file beside `path`, 0600, that takes its place when all is on disk; gone if anything fails.
+
+    `check` looks at the new file before that, and raises if it must not stand.
+    """
     fd, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(fd, "wb", buffering=1 << 16) as out:
             yield out
             out.flush()
             os.fsync(out.fileno())
+        if check is not None:
+            check(Path(name))
         Path(name).replace(path)
     except BaseException:
         with suppress(OSError):

@@ -1,7 +1,7 @@
 """The result log: a file beside the campaign that grows by a line as each row is settled.
 
 Rule 1: it is told from the ledger and never read back; what it lacks, `rewrite` puts right.
-Rule 2: a line is written whole, in one write, or not at all; what a crash leaves of a last line is dropped at the next `open`.
+Rule 2: lines are written whole, in one write, or not at all; what a crash leaves of a last line is dropped at the next `open`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _BLOCK = 1 << 16
 
 
 class ResultLog:
-    """The log of one run; a context manager that closes the file.
+    """The log of one run; a context manager that closes the file. `lines` makes its lines.
 
     Args:
         path: where; its ending chooses the form: .csv, .jsonl, or .xlsx, which is written at the end only.
@@ -41,7 +41,7 @@ class ResultLog:
     ) -> None:
         self.path = path
         self._form = LogFormat.of(path)
-        self._lines = LogLines(run, zone, sending)
+        self.lines = LogLines(run, zone, sending)
         self._line = line_writer(self._form, LOG_COLUMNS)
         self._fd = -1
 
@@ -59,21 +59,21 @@ class ResultLog:
                 self._mend()
         return self
 
-    def add(self, delivery: Delivery) -> None:
-        """Append the line of a row that has just been settled; readers see it when this returns.
+    def add(self, *deliveries: Delivery) -> None:
+        """Append the lines of rows that have just been settled, in one write; readers see them when this returns.
 
         Raises:
-            LedgerFault: it cannot be written; the file then ends with its last whole line.
+            LedgerFault: they cannot be written; the file then ends with its last whole line.
         """
         if self._fd < 0:
             return
-        line = self._line(self._lines.cells(delivery))
+        lines = b"".join([self._line(self.lines.cells(delivery)) for delivery in deliveries])
         try:
-            done = os.write(self._fd, line)
+            done = os.write(self._fd, lines)
         except OSError:
             done = 0
-        if done < len(line):
-            self._write_rest(line, done)
+        if done < len(lines):
+            self._write_rest(lines, done)
 
     def rewrite(self, deliveries: Iterable[Delivery]) -> None:
         """Put one line a recipient in the place of all that was added, by an atomic rename, and close the log.
@@ -85,7 +85,7 @@ class ResultLog:
             LedgerFault: it cannot be written; the old file is then still there.
         """
         self.close()
-        write_log_file(self.path, LOG_COLUMNS, map(self._lines.cells, deliveries))
+        write_log_file(self.path, LOG_COLUMNS, map(self.lines.cells, deliveries))
 
     def close(self) -> None:
         """Close the file; what was added stays."""
@@ -113,12 +113,12 @@ class ResultLog:
         if head and not whole:
             self._write_rest(head, 0)
 
-    def _write_rest(self, line: bytes, done: int) -> None:
-        """Write on after a short write; where that fails, take the half line away again."""
+    def _write_rest(self, lines: bytes, done: int) -> None:
+        """Write on after a short write; where that fails, take what was written of these lines away again."""
         with told(self.path):
             try:
-                while done < len(line):
-                    done += os.write(self._fd, line[done:])
+                while done < len(lines):
+                    done += os.write(self._fd, lines[done:])
             except OSError:
                 if done:
                     with suppress(OSError):

@@ -56,6 +56,12 @@ def write_workbook(out: BinaryIO, columns: Sequence[str], lines: Iterable[Sequen
     book.save(out)
 
 
+def fitted(value: str) -> str:
+    """A text with nothing hidden in it, and not longer than a cell may be."""
+    text = visible(value)
+    return text if len(text) <= _CELL // 2 else text[: _CELL // 2 - 1] + "…"
+
+
 def _fill(sheet: Worksheet, columns: Sequence[str], lines: Iterable[Sequence[Value]]) -> int:
     """Write the header and all lines; how many lines there were."""
     from openpyxl.cell.cell import WriteOnlyCell
@@ -78,9 +84,7 @@ def _fill(sheet: Worksheet, columns: Sequence[str], lines: Iterable[Sequence[Val
 
 def _text(sheet: Worksheet, value: str) -> object:
     """A text as a cell that stays text, whatever it begins with, also after somebody has edited it."""
-    text = visible(value)
-    if len(text) > _CELL // 2:
-        text = text[: _CELL // 2 - 1] + "…"
+    text = fitted(value)
     if defuse(text) == text and not text.startswith("#"):
         return text
     from openpyxl.cell.cell import WriteOnlyCell

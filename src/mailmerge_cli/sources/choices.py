@@ -23,9 +23,17 @@ class Choices:
         encoding: name of the character encoding, for text files.
         delimiter: one character, for text files; also `tab`, `comma`, `semicolon`, `pipe`.
         hidden: see there, for workbooks.
+        table: name of an Excel table or of a named range, for workbooks.
+        start: the cell where the titles begin, such as `B3`; for workbooks and delimited text.
+        header_rows: how many rows the titles take; 0: found out; for workbooks and delimited text.
+        persons: columns that the person says name somebody (address, name, key), by title or template name.
     """
 
     sheet: str = ""
     encoding: str = ""
     delimiter: str = ""
     hidden: Hidden = Hidden.REFUSE
+    table: str = ""
+    start: str = ""
+    header_rows: int = 0
+    persons: tuple[str, ...] = ()

@@ -18,7 +18,9 @@ from mailmerge_cli.sources.choices import Choices
 from mailmerge_cli.sources.delimiter import excel_says, found_delimiter, named_delimiter
 from mailmerge_cli.sources.encoding import proved
 from mailmerge_cli.sources.header import column_number, columns_of
+from mailmerge_cli.sources.levels import LINES, Line, find_titles
 from mailmerge_cli.sources.quotes import Swallowed, opening_line
+from mailmerge_cli.sources.ranges import read_range
 from mailmerge_cli.sources.scruple import FORBIDDEN, forbidden_problems
 from mailmerge_cli.sources.snapshot import sealed
 from mailmerge_cli.sources.table_file import TableFile, counted
@@ -44,12 +46,33 @@ class DelimitedSource(TableFile):
         super().__init__(path, choices)
         self._proof = proved(self._snapshot, choices.encoding)
         self._delimiter, self._above = self._found_delimiter(choices.delimiter)
-        titles, line, self._below = self._found_header()
-        self.columns, notes = columns_of(titles, source=str(path), line=line, letter=column_number)
+        if choices.table:
+            raise Refused(
+                f"{path} is a text file: it has no table “{choices.table}”", hint="leave table = … out"
+            )
+        self._start, self._left = _begin(choices.start)
+        titles, self._below, header_notes = self._found_header()
+        self.columns, notes = columns_of(titles, source=str(path), line=self._below, letter=self._letter)
         self._swallowed = Swallowed(self._delimiter, len(self.columns))
-        self._opening_notes = notes + self._guesses()
+        self._opening_notes = header_notes + notes + self._guesses()
         self.notes = self._opening_notes
-        self.fingerprint = sealed(self._proof.digest, ("delimited", self._proof.encoding, self._delimiter))
+        self.fingerprint = sealed(
+            self._proof.digest,
+            ("delimited", self._proof.encoding, self._delimiter, choices.start, str(choices.header_rows)),
+        )
+
+    def _letter(self, index: int) -> str:
+        return column_number(index + self._left)
+
+    @property
+    def encoding(self) -> str:
+        """The codec that its characters were decoded by."""
+        return self._proof.encoding
+
+    @property
+    def delimiter(self) -> str:
+        """What stands between the fields."""
+        return self._delimiter
 
     def _text(self, stream: BinaryIO) -> io.TextIOWrapper:
         """The file's characters; line ends are left as they are."""
@@ -65,20 +88,37 @@ class DelimitedSource(TableFile):
             return named_delimiter(wanted), int(bool(said))
         return said or found_delimiter(lines), int(bool(said))
 
-    def _found_header(self) -> tuple[list[str], int, int]:
-        """The titles, the line where they begin, and the last line that they take."""
+    def _found_header(self) -> tuple[tuple[tuple[str, ...], ...], int, tuple[str, ...]]:
+        """The titles of each column, the last line that they take, and notes about them."""
+        path, ends = str(self._snapshot.path), [0]
+        lines: list[Line] = []
+        for number, end, record in islice(self._top(), LINES):
+            lines.append(Line(len(ends), number, record))
+            ends.append(end)
+        if not lines:
+            raise Refused(f"{path} is empty: it has no header and no rows")
+        exact = bool(self._start)
+        if exact and lines[0].number != self._start:
+            raise Refused(f"{path}: line {self._start}, where the titles should begin, is blank")
+        titles = find_titles(lines, (), source=path, wanted=self._choices.header_rows, exact=exact)
+        bottom = min(titles.bottom, len(lines))
+        # A title may be blank, but its field counts for the width of the rows.
+        width = max(len(line.cells) for line in lines[titles.top - 1 : bottom])
+        return titles.paths + ((),) * (width - len(titles.paths)), ends[bottom], titles.notes
+
+    def _top(self) -> Iterator[tuple[int, int, list[str]]]:
+        """First line, last line and fields of the first records that are not blank."""
         with self._snapshot.open() as stream, self._text(stream) as text:
             line = self._above
             reader = self._reader(text)
             try:
                 for record in reader:
-                    end = reader.line_num + self._above
-                    if any(title.strip() for title in record):
-                        return record, line + 1, end
-                    line = end
+                    begin, line = line + 1, reader.line_num + self._above
+                    fields = record[self._left :]
+                    if begin >= self._start and any(map(str.strip, fields)):
+                        yield begin, line, fields
             except csv.Error as fault:
                 raise self._broken(line, reader.line_num + self._above, fault) from fault
-        raise Refused(f"{self._snapshot.path} is empty: it has no header and no rows")
 
     def _reader(self, text: io.TextIOWrapper) -> Reader:
         # It counts for the whole program, so it is only ever raised.
@@ -108,6 +148,7 @@ class DelimitedSource(TableFile):
 
     def _records(self, reader: Reader) -> Iterator[Row]:
         width, clean, above = len(self.columns), self._proof.clean, self._above
+        left = self._left
         line = last_blank = above
         blank = trailing = 0
         try:
@@ -115,6 +156,8 @@ class DelimitedSource(TableFile):
                 begin, line = line + 1, reader.line_num + above
                 if line <= self._below:
                     continue
+                if left:
+                    record = record[left:]
                 text = "".join(record)
                 if not text or text.isspace():
                     trailing = trailing + 1 if last_blank == begin - 1 else 1
@@ -169,3 +212,9 @@ class DelimitedSource(TableFile):
     def _refusal(self, line: int, message: str) -> Refused:
         problem = Problem(line, None, "quote", message)
         return Refused(f"{self._snapshot.path}, line {line}: {message}", problems=(problem,))
+
+
+def _begin(start: str) -> tuple[int, int]:
+    """Line from 1 and field from 0 of the first title; line 0 where nothing is said."""
+    found = read_range(start) if start else None
+    return (found.top, found.left) if found else (0, 0)

@@ -35,6 +35,15 @@ def guess_columns(columns: tuple[Column, ...], sample: Sequence[Row]) -> Guess:
     return Guess(email, name, key, reasons, given, family, figures, gaps)
 
 
+def _fit(column: Column, sense: Sense) -> Standing:
+    """How well a column fits a sense by the best of its titles; a group's title may say that it is somebody else's."""
+    if not column.aliases or sense is Sense.SOMEBODY_ELSE:
+        return max(fits(title, sense) for title in (column.title, *column.aliases))
+    if fits(column.title, Sense.SOMEBODY_ELSE):
+        return Standing.NONE
+    return max(fits(title, sense) for title in (column.title, *column.aliases))
+
+
 def _filled(column: Column, sample: Sequence[Row]) -> list[Cell]:
     """What stands in that column, without its blank cells."""
     found = (row.cells[column.index] for row in sample if column.index < len(row.cells))
@@ -57,7 +66,7 @@ def _share(cells: Sequence[Cell], wanted: re.Pattern[str]) -> float | None:
 
 
 def _email(columns: Sequence[Column], cells: dict[int, list[Cell]]) -> tuple[Column | None, str]:
-    ranks = {c.index: _email_rank(c.title, _share(cells[c.index], _ADDRESS)) for c in columns}
+    ranks = {c.index: _email_rank(c, _share(cells[c.index], _ADDRESS)) for c in columns}
     best = max(ranks.values(), default=0)
     found = [column for column in columns if best and ranks[column.index] == best]
     if len(found) == 1:
@@ -68,29 +77,29 @@ def _email(columns: Sequence[Column], cells: dict[int, list[Cell]]) -> tuple[Col
     others = [
         c
         for c in columns
-        if fits(c.title, Sense.SOMEBODY_ELSE) and (_share(cells[c.index], _ADDRESS) or 0) >= _MOST
+        if _fit(c, Sense.SOMEBODY_ELSE) and (_share(cells[c.index], _ADDRESS) or 0) >= _MOST
     ]
     if others:
         return None, f"Address: none found; {' and '.join(map(_told, others))} seems to be somebody else's."
     return None, "Address: no column looks like it."
 
 
-def _email_rank(title: str, share: float | None) -> int:
+def _email_rank(column: Column, share: float | None) -> int:
     """3: title and cells; 2: cells; 1: title; 0: neither."""
     # A plain title stands even over cells that are no addresses: the check then names each of them, which helps more than
     # "no address column". `E-mail sent?` over yes and no does not.
-    standing = fits(title, Sense.EMAIL)
+    standing = _fit(column, Sense.EMAIL)
     if share is not None and share >= _MOST:
-        return 0 if fits(title, Sense.SOMEBODY_ELSE) else 3 if standing else 2
+        return 0 if _fit(column, Sense.SOMEBODY_ELSE) else 3 if standing else 2
     if standing is Standing.PLAIN or (standing and share is None):
         return 1
     return 0
 
 
 def _key(columns: Sequence[Column], sample: Sequence[Row]) -> tuple[Column | None, str]:
-    titled = sorted((c for c in columns if fits(c.title, Sense.KEY)), key=lambda c: -fits(c.title, Sense.KEY))
+    titled = sorted((c for c in columns if _fit(c, Sense.KEY)), key=lambda c: -_fit(c, Sense.KEY))
     for column in titled:
-        if (fits(column.title, Sense.KEY) is Standing.PLAIN or sample) and _tells_apart(column, sample):
+        if (_fit(column, Sense.KEY) is Standing.PLAIN or sample) and _tells_apart(column, sample):
             return column, f"Key: column {_told(column)}, by its title; no value stands there twice."
     if titled:
         return None, f"Key: the address, because {_told(titled[0])} has blank or repeated cells."
@@ -116,15 +125,15 @@ def _names(
 ) -> tuple[Column | None, Column | None, Column | None]:
     """Whole, given and family name. `Name` beside `Vorname` is the family's unless it holds the given name too."""
     wordy = [c for c in columns if _holds_words(cells[c.index])]
-    given = next((c for c in wordy if fits(c.title, Sense.GIVEN)), None)
-    family = next((c for c in wordy if fits(c.title, Sense.FAMILY)), None)
-    titled = [c for c in wordy if c is not given and c is not family and fits(c.title, Sense.NAME)]
-    whole = max(titled, key=lambda c: fits(c.title, Sense.NAME), default=None)
+    given = next((c for c in wordy if _fit(c, Sense.GIVEN)), None)
+    family = next((c for c in wordy if _fit(c, Sense.FAMILY)), None)
+    titled = [c for c in wordy if c is not given and c is not family and _fit(c, Sense.NAME)]
+    whole = max(titled, key=lambda c: _fit(c, Sense.NAME), default=None)
     part = given if family is None else family if given is None else None
     if (
         whole is None
         or part is None
-        or fits(whole.title, Sense.NAME) is not Standing.PLAIN
+        or _fit(whole, Sense.NAME) is not Standing.PLAIN
         or _contains(whole, part, sample)
     ):
         return whole, given, family
@@ -155,7 +164,7 @@ def _holds_words(cells: Sequence[Cell]) -> bool:
 
 
 def _holds_figures(column: Column, cells: Sequence[Cell]) -> bool:
-    if not cells or not fits(column.title, Sense.AMOUNT):
+    if not cells or not _fit(column, Sense.AMOUNT):
         return False
     numbers = sum(isinstance(c, (WholeCell, RealCell)) and c.code != "BOOLEAN" for c in cells)
     if numbers > len(cells) * _MOST:

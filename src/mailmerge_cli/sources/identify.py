@@ -6,6 +6,8 @@ import zipfile
 from enum import StrEnum
 from typing import BinaryIO
 
+from mailmerge_cli.sources.compound import SIGNATURE, Compound, TornCompound
+
 HEAD = 4096
 """So many bytes of the beginning are enough."""
 
@@ -17,11 +19,13 @@ class Content(StrEnum):
     """What a file can be, for the purposes of this room."""
 
     WORKBOOK = "workbook"  # xlsx, xlsm
+    OLD = "old"  # xls, xlsb
+    OPEN_DOCUMENT = "open document"  # ods
+    SEALED = "sealed"  # an Office file of today that is encrypted with a password
     TEXT = "text"  # CSV, JSON Lines, or any other text
     OTHER = "other"  # refused, unless a third party claims its ending
 
 
-_OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _MAGIC = (
     (b"%PDF-", "a PDF document"),
     (b"{\\rtf", "an RTF document"),
@@ -37,8 +41,7 @@ _MAGIC = (
 )
 _SAVE_AS = "open it in Excel and save it as an Excel workbook (.xlsx) or as CSV UTF-8"
 _ZIPS = (
-    ("xl/workbook.bin", "a binary Excel workbook (.xlsb)"),
-    ("content.xml", "an OpenDocument file (.ods)"),
+    ("encrypted-package", "protected by a password of LibreOffice's own kind"),
     ("word/document.xml", "a Word document"),
     ("ppt/presentation.xml", "a PowerPoint presentation"),
     ("Index/Document.iwa", "an Apple Numbers or Pages document"),
@@ -50,8 +53,8 @@ def identify(stream: BinaryIO) -> tuple[Content, str]:
     head = stream.read(HEAD)
     if head.startswith(b"PK"):
         return _zip(stream)
-    if head.startswith(_OLE):
-        return Content.OTHER, _ole(head + stream.read(1 << 20))
+    if head.startswith(SIGNATURE):
+        return _compound(stream)
     for magic, words in _MAGIC:
         if head.startswith(magic):
             return Content.OTHER, words
@@ -67,13 +70,17 @@ def _text(head: bytes) -> tuple[Content, str]:
     return Content.TEXT, ""
 
 
-def _ole(start: bytes) -> str:
-    """Excel before 2007, and any Office file that is protected by a password, come in the same wrapping."""
-    if "EncryptedPackage".encode("utf-16-le") in start:
-        return "protected by a password; open it in Excel, take the password off (File, Info) and save it"
-    if "Workbook".encode("utf-16-le") in start or "Book".encode("utf-16-le") in start:
-        return f"an old Excel workbook (.xls); {_SAVE_AS}"
-    return f"an old Office document, or one protected by a password; {_SAVE_AS}"
+def _compound(stream: BinaryIO) -> tuple[Content, str]:
+    """Excel before 2007, and any Office file that is encrypted with a password, come in the same wrapping."""
+    try:
+        names = set(Compound(stream).names())
+    except TornCompound:
+        return Content.OTHER, "a damaged or incomplete Office document; copy or download it again"
+    if "EncryptedPackage" in names:
+        return Content.SEALED, ""
+    if names & {"Workbook", "Book"}:
+        return Content.OLD, ""
+    return Content.OTHER, f"an old Office document; {_SAVE_AS}"
 
 
 def directory_size(stream: BinaryIO) -> int:
@@ -104,6 +111,8 @@ def _zip(stream: BinaryIO) -> tuple[Content, str]:
     for name, words in _ZIPS:
         if name.lower() in names:
             return Content.OTHER, f"{words}; {_SAVE_AS}"
+    if "content.xml" in names:
+        return Content.OPEN_DOCUMENT, ""
     if "[content_types].xml" in names:
-        return Content.WORKBOOK, ""
+        return Content.OLD if "xl/workbook.bin" in names else Content.WORKBOOK, ""
     return Content.OTHER, "a zip archive; unpack it first"

@@ -38,6 +38,12 @@ class JsonLinesSource(TableFile):
 
     def __init__(self, path: Path, choices: Choices) -> None:
         super().__init__(path, choices)
+        for said in (choices.table, choices.start, "header_rows" if choices.header_rows else ""):
+            if said:
+                raise Refused(
+                    f"{path} holds objects, whose keys are the titles: “{said}” says nothing about it",
+                    hint="leave table, start and header_rows out",
+                )
         proof = proved(self._snapshot, choices.encoding or "utf-8")
         self._encoding, self._skip = proof.encoding, proof.skip
         self.fingerprint = sealed(proof.digest, ("jsonl", proof.encoding))
@@ -53,6 +59,11 @@ class JsonLinesSource(TableFile):
         self.notes = self._opening_notes
         # `row["…"]` goes by trimmed titles, the lines go by the keys as they are.
         self._places = {key: place for place, (key, _) in enumerate(pairs)}
+
+    @property
+    def encoding(self) -> str:
+        """The codec that its characters were decoded by."""
+        return self._encoding
 
     def _objects_once(self) -> Iterator[tuple[int, Pairs | None]]:
         with self._snapshot.open() as stream:

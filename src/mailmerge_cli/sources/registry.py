@@ -1,12 +1,13 @@
 """Which source reads which file: by content first, then by the ending of the name.
 
 Built-in sources are lazy names here; others come through the entry points `mailmerge_cli.sources`, whose name is the file
-ending that they read (`ods`). Content that a built-in source knows is never given to another one.
+ending that they read (`parquet`). Text and .xlsx are never given to them; old workbooks and .ods are, if they claim the ending.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -14,6 +15,7 @@ from mailmerge_cli.errors import Refused, UsageFault
 from mailmerge_cli.model.table import Source
 from mailmerge_cli.sources.choices import Choices, Hidden
 from mailmerge_cli.sources.identify import Content, identify
+from mailmerge_cli.sources.sealed import Passwords, SealedSnapshot, no_password
 from mailmerge_cli.sources.snapshot import Snapshot
 from mailmerge_cli.sources.spool import spool_stdin
 
@@ -23,8 +25,12 @@ Opener = Callable[[Path, Choices], Source]
 GROUP = "mailmerge_cli.sources"
 _BUILT_IN = {
     "csv": "mailmerge_cli.sources.delimited:DelimitedSource",
-    "xlsx": "mailmerge_cli.sources.xlsx.source:WorkbookSource",
     "jsonl": "mailmerge_cli.sources.jsonl:JsonLinesSource",
+}
+_BY_CONTENT = {
+    Content.WORKBOOK: "mailmerge_cli.sources.xlsx.source:WorkbookSource",
+    Content.OLD: "mailmerge_cli.sources.legacy.old:OldWorkbookSource",
+    Content.OPEN_DOCUMENT: "mailmerge_cli.sources.legacy.open_document:OpenDocumentSource",
 }
 _JSON_LINES = {".jsonl", ".ndjson"}
 _WORKBOOKS = {".xlsx", ".xlsm", ".xltx", ".xltm", ".xls", ".xlsb", ".ods"}
@@ -39,6 +45,11 @@ def open_source(
     hidden: Hidden | str = Hidden.REFUSE,
     stdin: BinaryIO | None = None,
     spool: Path | None = None,
+    passwords: Passwords = no_password,
+    table: str = "",
+    start: str = "",
+    header_rows: int = 0,
+    persons: Iterable[str] = (),
 ) -> Source:
     """Open a table.
 
@@ -50,19 +61,26 @@ def open_source(
         hidden: see `Choices`.
         stdin: what standard input is.
         spool: where standard input is kept; None: in a temporary file.
+        passwords: see `sealed.Passwords`.
+        table: see `Choices`.
+        start: see `Choices`.
+        header_rows: see `Choices`.
+        persons: see `Choices`.
 
     Raises:
+        CredentialsFault: it is encrypted, and no password opens it.
+        ConfigFault: it takes a package that is not installed; the text says which.
         FileMissing: it does not exist or cannot be read.
         Refused: it is no table, or one that cannot be read safely; the text says what it is and what to do.
         LedgerFault: standard input cannot be kept.
     """
-    choices = Choices(sheet, encoding, delimiter, _policy(hidden))
+    choices = Choices(sheet, encoding, delimiter, _policy(hidden), table, start, header_rows, tuple(persons))
     if path is None or str(path) == "-":
         if stdin is None:
             raise UsageFault("there is no standard input to read the list from")
         path = spool_stdin(stdin, spool)
-        return _opener(path, "", "standard input")(path, choices)
-    return _opener(path, path.suffix.lower(), str(path))(path, choices)
+        return _opener(path, "", "standard input", passwords)(path, choices)
+    return _opener(path, path.suffix.lower(), str(path), passwords)(path, choices)
 
 
 def _policy(hidden: Hidden | str) -> Hidden:
@@ -72,16 +90,20 @@ def _policy(hidden: Hidden | str) -> Hidden:
         raise UsageFault(f"{hidden!r} is no choice for hidden rows; write refuse, skip or send") from None
 
 
-def _opener(path: Path, ending: str, name: str) -> Opener:
+def _opener(path: Path, ending: str, name: str, passwords: Passwords) -> Opener:
     """The source for a file, by what is in it."""
     with Snapshot(path).open() as stream:
         content, words = identify(stream)
         stream.seek(0)
         head = stream.read(1024)
+    if content is Content.SEALED:
+        return partial(_unsealed, name, passwords)
     if content is Content.WORKBOOK:
-        return _loaded(_BUILT_IN["xlsx"])
-    if ending.lstrip(".") not in {"", *_BUILT_IN} and (other := _third_party(ending.lstrip("."))):
+        return _loaded(_BY_CONTENT[content])
+    if ending.lstrip(".") not in {"", "xlsx", *_BUILT_IN} and (other := _third_party(ending.lstrip("."))):
         return other
+    if content in _BY_CONTENT:
+        return _loaded(_BY_CONTENT[content])
     if content is Content.OTHER:
         raise Refused(f"{name} is {words}")
     if ending in _WORKBOOKS:
@@ -92,6 +114,17 @@ def _opener(path: Path, ending: str, name: str) -> Opener:
     if ending in _JSON_LINES or (not ending and start == b"{"):
         return _loaded(_BUILT_IN["jsonl"])
     return _loaded(_BUILT_IN["csv"])
+
+
+def _unsealed(name: str, passwords: Passwords, path: Path, choices: Choices) -> Source:
+    """The source for what an encrypted file holds. A third party's is not asked: it would read the file itself."""
+    snapshot = SealedSnapshot(path, name, passwords)
+    with snapshot.open() as stream:
+        content, words = identify(stream)
+    if content not in _BY_CONTENT:
+        raise Refused(f"{name} holds no table; it is {words or 'encrypted twice'}")
+    opener = cast("Callable[[Path, Choices, Snapshot], Source]", _loaded(_BY_CONTENT[content]))
+    return opener(path, choices, snapshot)
 
 
 def _third_party(ending: str) -> Opener | None:

@@ -49,6 +49,9 @@ grows = true
 no_address = "skip"
 duplicates = "send"
 hidden = "Skip"
+table = "{{ campaign }}"
+start = "$b$3"
+header_rows = 2
 allow_empty = true
 
 [message]
@@ -107,6 +110,9 @@ def test_every_key_arrives_where_it_belongs(tmp_path: Path) -> None:
             no_address=NoAddress.SKIP,
             duplicates=Duplicates.SEND,
             hidden="skip",
+            table="{{ campaign }}",
+            start="B3",
+            header_rows=2,
             allow_empty=True,
         ),
         message=MessageSettings(file="payslip.md", attachments=("slips/{{ staff_no }}.pdf",)),
@@ -144,7 +150,7 @@ def test_every_setting_of_the_model_has_a_key_and_every_key_a_setting() -> None:
     settings_.remove(
         ("message", "files")
     )  # what --attach names outside the campaign's folder; no file says it
-    settings_ |= {("", name) for name in ("name", "account", "run", "unfinished", "timezone")}
+    settings_ |= {("", name) for name in ("name", "account", "run", "unfinished", "results", "timezone")}
 
     assert settings_ == {(key.table, key.attribute) for key in CAMPAIGN_KEYS}
 
@@ -453,3 +459,14 @@ def test_another_file_is_told_for_what_it_is(tmp_path: Path, file: str, what: st
     assert f"is {what}, not a campaign" in caught.value.message
     assert use in caught.value.hint
     assert "mailmerge init" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "line",
+    ['start = "3"', 'start = "B"', 'start = "Sheet!B3"', "header_rows = 0", "header_rows = 6", "start = 3"],
+)
+def test_what_is_no_place_for_titles(tmp_path: Path, line: str) -> None:
+    """A start that is no cell, more rows of titles than anybody has."""
+    written(tmp_path, SMALLEST.replace("[message]", f"{line}\n[message]"))
+    with pytest.raises(ConfigFault, match=line.partition(" ")[0]):
+        load_campaign(tmp_path, NOTHING, Path("/"))

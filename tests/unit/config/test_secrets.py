@@ -259,7 +259,7 @@ def test_waiting_for_a_command_does_not_hold_up_the_loop_and_can_be_cancelled(
         gate.wait(30)
         return Secret("late")
 
-    monkeypatch.setattr(secrets, "_of_command", slow)
+    monkeypatch.setattr(secrets, "secret_of_command", slow)
     chain = SecretChain(replace(ACCOUNT, password_command=("x",)), environ={})
 
     async def cancelled() -> float:

@@ -4,9 +4,45 @@ from __future__ import annotations
 
 import pytest
 
-from mailmerge_cli.ledger.states import TRANSITIONS, Event, Illegal, after, event_of, origins, target
+from mailmerge_cli.ledger.states import (
+    LEFT,
+    TRANSITIONS,
+    Event,
+    Illegal,
+    after,
+    event_of,
+    origins,
+    quoted,
+    target,
+)
 from mailmerge_cli.model.delivery import State
 from mailmerge_cli.model.mail import Blame, Outcome, Verdict
+
+AS_DESIGNED = """
+pending:  begin sending, cancel skipped, gone skipped, worsened invalid
+sending:  accepted sent, deferred deferred, refused failed, released pending, unknown in_doubt, recover in_doubt
+deferred: begin sending, give_up failed, cancel skipped, gone skipped, worsened invalid
+in_doubt: resend pending, sent sent
+failed:   retry pending, undo pending, gone skipped, worsened invalid
+invalid:  mended pending, gone skipped
+sent:     resend pending
+skipped:  due pending, worsened invalid
+"""
+
+
+def test_the_table_is_the_one_of_the_design() -> None:
+    """Each way from one state to another, said once more and in words: whoever changes the table means it."""
+    told = {
+        (state, *way.split())
+        for state, ways in (line.split(":") for line in AS_DESIGNED.strip().splitlines())
+        for way in ways.split(",")
+    }
+    assert told == {(state, event, end) for state, ways in TRANSITIONS.items() for event, end in ways.items()}
+
+
+def test_an_event_is_called_by_its_name() -> None:
+    """The word that an error says is the one that the code says."""
+    assert [event.name.lower() for event in Event] == [event.value for event in Event]
 
 
 @pytest.mark.parametrize("event", Event)
@@ -56,3 +92,14 @@ def test_a_refusal_by_account_or_server_burns_no_row() -> None:
 def test_every_verdict_is_an_event_of_what_is_being_sent(verdict: Verdict) -> None:
     """Whatever a transport says, the table knows what follows."""
     assert event_of(Outcome(verdict)) in TRANSITIONS[State.SENDING]
+
+
+def test_what_a_later_send_would_still_try() -> None:
+    """Whatever a begin leads to or comes from, and nothing that is settled."""
+    assert set(LEFT) == {*origins(Event.BEGIN), State.SENDING}
+
+
+def test_states_as_sql_reads_them() -> None:
+    """A list of words for IN: quoted, with commas between; one alone has none."""
+    assert quoted(State.PENDING, State.IN_DOUBT) == "'pending', 'in_doubt'"
+    assert quoted(State.SENT) == "'sent'"

@@ -181,9 +181,8 @@ def test_B03_links_lead_nowhere_but_into_the_folder(bench: Bench, tmp_path: Path
     (bench.folder / "elsewhere").symlink_to(tmp_path)
     assert "leads out" in problem(bench, staff_no="0043")
     assert "leads out" in refusal(bench, FROM + "Attachment: elsewhere/outside.pdf\n\nb")
-    assert (
-        bench.letter(bench.template(OWN), staff_no="0044").attachments[0].file
-        == bench.folder / "slips/0042.pdf"
+    assert bench.letter(bench.template(OWN), staff_no="0044").attachments[0].file == str(
+        bench.folder / "slips/0042.pdf"
     )
 
 
@@ -227,6 +226,20 @@ def test_B06_a_file_that_changed_after_the_check_is_not_sent(bench: Bench) -> No
     (bench.folder / "slips/0042.pdf").unlink()
     with pytest.raises(RowFault, match="there is no file"):
         template.compose(letter, MESSAGE_ID, MOMENT)
+
+
+def test_B06_octets_that_are_kept_are_the_ones_that_were_hashed(bench: Bench) -> None:
+    """What `keep` has read is what is written, whatever becomes of the file; the hash is the same, and no repr shows it."""
+    template = bench.template(OWN)
+    bench.write("slips/0042.pdf", b"%PDF-checked")
+    row = bench.row()
+    plain, kept = (template.render(row, bench.person(row), keep=keep) for keep in (False, True))
+    assert (plain, plain.content_hash) == (kept, kept.content_hash)
+    expected = b"".join(template.compose(plain, MESSAGE_ID, MOMENT))
+    bench.write("slips/0042.pdf", b"%PDF-another")
+    assert b"".join(template.compose(kept, MESSAGE_ID, MOMENT)) == expected
+    assert "checked" not in repr(kept) + repr(kept.attachments)
+    assert plain.attachments[0].content == b""
 
 
 def test_B07_an_empty_or_huge_file_is_refused(bench: Bench) -> None:

@@ -24,6 +24,20 @@ def test_A21_dates_have_their_zone(moment: datetime) -> None:
     assert rfc5322_date(moment) == format_datetime(moment.replace(microsecond=0))
 
 
+def test_A21_equal_moments_have_each_their_zone(tmp_path: Path) -> None:
+    """A date is made once for a pass, but 09:30 in London is not written where 17:30 in Shanghai is meant."""
+    bench = Bench(tmp_path)
+    template = bench.template("\nb")
+    letter = bench.letter(template)
+    there = MOMENT.astimezone(timezone(timedelta(hours=8)))
+    assert there == MOMENT
+    dates = [
+        parsed(b"".join(template.compose(letter, MESSAGE_ID, moment)))["Date"]
+        for moment in (MOMENT, MOMENT, there, MOMENT)
+    ]
+    assert dates == [format_datetime(moment) for moment in (MOMENT, MOMENT, there, MOMENT)]
+
+
 def test_A20_the_message_id_is_the_given_one(tmp_path: Path) -> None:
     """Nothing is made up here; all attempts of one intent have one."""
     bench = Bench(tmp_path)

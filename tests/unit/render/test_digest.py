@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import timedelta
 from pathlib import Path
 
@@ -9,7 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailmerge_cli.render.digest import netstrings
+from mailmerge_cli.address import Address
+from mailmerge_cli.model.mail import Envelope
+from mailmerge_cli.render.digest import ContentDigest, netstrings
 from support.letters import FROM, MESSAGE_ID, MOMENT, Bench
 
 BASE = {
@@ -137,3 +140,29 @@ def test_the_fingerprint_is_of_all_files(bench: Bench) -> None:
 def test_the_serialisation_is_unambiguous(one: list[str], other: list[str]) -> None:
     """Different lists, different texts."""
     assert (netstrings(one) == netstrings(other)) is (one == other)
+
+
+TEXTS = st.text(st.characters(exclude_categories=("Cs",)), max_size=20)
+MAILBOXES = st.tuples(TEXTS, st.builds(Address, st.sampled_from(["a", "bé"]), st.just("example.org")))
+
+
+@given(
+    MAILBOXES,
+    st.lists(MAILBOXES, max_size=2),
+    st.lists(MAILBOXES, max_size=1),
+    st.lists(st.tuples(TEXTS, TEXTS), max_size=1),
+    TEXTS,
+    st.tuples(TEXTS, TEXTS),
+)
+def test_the_serialisation_stays_as_it_is(to, cc, reply_to, headers, subject, bodies) -> None:  # type: ignore[no-untyped-def]
+    """Ledgers of earlier versions hold these hashes, so their form is written down here once more."""
+    recipients = (to[1].spec, *(address.spec for _, address in cc))
+    parts = ["always", "hr@example.org", str(len(recipients)), *recipients, to[0], to[1].spec, subject]
+    parts += [str(len(cc)), *(part for name, address in cc for part in (name, address.spec))]
+    parts += [str(len(reply_to)), *(part for name, address in reply_to for part in (name, address.spec))]
+    parts += [str(len(headers)), *(part for header in headers for part in header), *bodies]
+    envelope = Envelope("hr@example.org", recipients)
+    found, _ = ContentDigest("always", "hr@example.org")(
+        envelope, to, (tuple(cc), tuple(reply_to)), subject, tuple(headers), bodies, ()
+    )
+    assert found == hashlib.sha256(netstrings(parts).encode()).digest()

@@ -3,6 +3,7 @@
 import tomllib
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import jinja2
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from mailmerge_cli.model.guess import Guess
 from mailmerge_cli.model.table import Column, template_name
-from mailmerge_cli.starter import Kind, OwnList, write_campaign
+from mailmerge_cli.starter import How, Kind, OwnList, write_campaign
 from mailmerge_cli.starter.message import value_of
 from mailmerge_cli.starter.own import own_files
 
@@ -27,9 +28,9 @@ GUESS = Guess(MAIL, NAME, NUMBER, ("Address: one.", "Name: two.", "Key: three.")
 
 
 def own(
-    path: Path = Path("list.xlsx"), guess: Guess = GUESS, columns: tuple[Column, ...] = (), **how: str
+    path: Path = Path("list.xlsx"), guess: Guess = GUESS, columns: tuple[Column, ...] = (), **how: Any
 ) -> OwnList:
-    return OwnList(path, columns or (NUMBER, NAME, MAIL, NET, PAID), guess, **how)
+    return OwnList(path, columns or (NUMBER, NAME, MAIL, NET, PAID), guess, How(**how))
 
 
 def settings(folder: Path) -> dict[str, dict[str, str]]:

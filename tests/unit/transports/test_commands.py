@@ -30,6 +30,18 @@ def test_P22_dots_come_back_whatever_the_pieces(pieces: list[bytes]) -> None:
     assert unstuffed(wire).removesuffix(b"\r\n") == content.removesuffix(b"\r\n")
 
 
+@given(st.integers(0, 5000), st.integers(0, 200), st.lists(st.integers(0, 9000), max_size=4))
+def test_P22_big_pieces_are_searched_as_small_ones(before: int, dots: int, places: list[int]) -> None:
+    """However a piece is searched, each dot at a line's start is found: behind many dots, behind none, at its very end."""
+    piece = bytearray(b"a" * before + b". " * dots + b"b" * 4096 + b"\r\n")
+    for place in places:
+        piece = piece[: place % len(piece)] + b"\n." + piece[place % len(piece) :]
+    content = bytes(piece)
+    assert b"".join(stuffed((content,))).removesuffix(b"\r\n") == (
+        (b"." if content.startswith(b".") else b"") + content.replace(b"\n.", b"\n..")
+    ).removesuffix(b"\r\n")
+
+
 @pytest.mark.parametrize("lookalike", [b"\n.\n", b"\r\n.\n", b"\n.\r\n", b"\r\n.\r\n"])
 def test_P22_nothing_looks_like_the_end(lookalike: bytes) -> None:
     """SMTP smuggling: no line end that any server knows is followed by a lone dot."""

@@ -95,6 +95,16 @@ def test_a_reply_to_nothing_ends_it() -> None:
     assert not talk.replies
 
 
+def test_of_replies_to_nothing_the_first_counts() -> None:
+    """What follows a 421 that nobody asked for does not hide it."""
+    talk = ready()
+    talk.receive(b"421 4.4.2 idle\r\n250 what\r\n")
+    assert talk.unasked is not None
+    assert talk.unasked.code == 421
+    assert "421" in talk.fault
+    assert not talk.replies
+
+
 def test_garbage_ends_it_but_not_what_came_before() -> None:
     """The reply in front of the garbage counts."""
     talk = ready()

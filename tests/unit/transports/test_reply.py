@@ -128,3 +128,9 @@ def test_escaped_text_is_safe(text: str) -> None:
     assert len(safe) <= 500
     if text.isprintable() and len(text) <= 500:
         assert safe == text
+
+
+def test_a_text_without_end_is_looked_at_from_its_beginning() -> None:
+    """A peer that sends megabytes does not make us escape them all; what is cut off shows."""
+    safe = escape("\x07" * 1_000_000)
+    assert safe == "\\x07" * 124 + "\\x0…"

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import base64
+import hmac
 
+import pytest
+
+from mailmerge_cli.errors import ConfigFault
 from mailmerge_cli.model.account import Auth
 from mailmerge_cli.secret import Secret
 from mailmerge_cli.transports.smtp.sasl import Exchange
@@ -47,3 +51,21 @@ def test_a_challenge_too_many_is_cancelled() -> None:
     """RFC 4954 §4: `*` ends an exchange; no secret is said twice."""
     exchange = Exchange(Auth.PLAIN, "hr", Secret("pw"))
     assert exchange.answer(b"") == b"*"
+
+
+def test_a_challenge_that_is_no_base64_is_an_empty_one() -> None:
+    """The answer is wrong then and the server says so; nothing breaks."""
+    good = Exchange(Auth.CRAM_MD5, "hr", Secret("pw")).answer(b"")
+    assert Exchange(Auth.CRAM_MD5, "hr", Secret("pw")).answer(b"A") == good
+
+
+def test_a_python_without_md5_says_which_setting_helps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """FIPS: no traceback, but another mechanism."""
+
+    def forbidden(*_: object) -> None:
+        raise ValueError("disabled for FIPS")
+
+    monkeypatch.setattr(hmac, "new", forbidden)
+    with pytest.raises(ConfigFault, match="CRAM-MD5") as fault:
+        Exchange(Auth.CRAM_MD5, "hr", Secret("pw")).answer(b"")
+    assert "plain" in fault.value.hint

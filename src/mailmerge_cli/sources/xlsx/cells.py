@@ -1,7 +1,8 @@
 """What a cell of the XML means: its type, its style and its text become a value that knows its look.
 
 Rule: a number under a date format is a moment. It stays a number of days where Python's calendar and Excel's differ (before
-1 March 1900), under a time of day alone, and under elapsed time such as `[h]:mm`, which may be longer than a day.
+1 March 1900), under a time of day alone, and under elapsed time such as `[h]:mm`, which may be longer than a day. A text is
+what its cell shows: under `"Dear "@` the words around it are a part of it.
 """
 
 from __future__ import annotations
@@ -9,11 +10,11 @@ from __future__ import annotations
 import math
 from datetime import datetime, timedelta
 
-from mailmerge_cli.display import Measure, measures
+from mailmerge_cli.display import Measure, measures, rewords, show
 from mailmerge_cli.model.cell import Cell, FaultCell, MomentCell, RealCell, WholeCell
 from mailmerge_cli.sources.header import column_letter
 from mailmerge_cli.sources.scruple import FORBIDDEN
-from mailmerge_cli.sources.xlsx.strings import unescaped
+from mailmerge_cli.sources.xlsx.strings import Texts, unescaped
 
 EXACT = 10**15
 """From here on a sheet's numbers have lost figures: Excel keeps fifteen."""
@@ -42,17 +43,16 @@ class CellMaker:
         uncalculated: see `Workbook`.
     """
 
-    def __init__(
-        self, strings: list[str], codes: tuple[str, ...], epoch1904: bool, uncalculated: bool
-    ) -> None:
+    def __init__(self, strings: Texts, codes: tuple[str, ...], epoch1904: bool, uncalculated: bool) -> None:
         self.long_number = ""
         self.wide_number: tuple[str, str] | None = None
         self.suspect = False
         self._strings = strings
-        self._dirty = {at for at, text in enumerate(strings) if FORBIDDEN.search(text)}
+        self._dirty = strings.suspect
         # Keyed by the attribute's text, which saves a conversion for each cell; cells without one have style 0.
         self._formats = {str(at): (code, measures(code) is Measure.DATE) for at, code in enumerate(codes)}
         self._default = self._formats["0"]
+        self._wordings = {str(at): code for at, code in enumerate(codes) if rewords(code)}
         self._epoch1904 = epoch1904
         self._uncalculated = uncalculated
 
@@ -75,14 +75,18 @@ class CellMaker:
                 self.suspect = True
             if place < 0:
                 raise ValueError("texts are counted from 0")
-            return self._strings[place]
+            return self._worded(self._strings[place], style) if self._wordings else self._strings[place]
         if kind in {"str", "inlineStr"} and text is not None:
-            return self._text(unescaped(text))
+            return self._worded(self._text(unescaped(text)), style)
         if text is None or not text.strip():
             return _missing(where) if formula else ""
         if kind == "n":
             return self._number(text, style, formula, where)
         return self._other(kind, style, text, where)
+
+    def _worded(self, text: str, style: str) -> str:
+        code = self._wordings.get(style) if text else None
+        return text if code is None else show(text, code)
 
     def _text(self, text: str) -> str:
         if FORBIDDEN.search(text):

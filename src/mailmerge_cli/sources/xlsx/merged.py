@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from mailmerge_cli.errors import Problem
 from mailmerge_cli.model.table import Column
-from mailmerge_cli.sources.xlsx.survey import Range
+from mailmerge_cli.sources.ranges import Range
 
 _MOST, _FEW = 64, 8
 

@@ -6,15 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from mailmerge_cli.model.cell import Cell
+from mailmerge_cli.sources.ranges import TALLEST, WIDEST, column_index
+from mailmerge_cli.sources.totals import adds_up
 from mailmerge_cli.sources.xlsx.cells import CellMaker, reference
 from mailmerge_cli.sources.xlsx.package import CHUNK, LARGEST_SHEET, Attributes, Package, local
-from mailmerge_cli.sources.xlsx.survey import column_index
 
-WIDEST = 16_384
-"""Columns of a sheet (Excel's own limit)."""
-
+_LONGEST_SUM = 400  # characters of a formula that is looked at
 _LONGEST_ROW = (8 << 20) // CHUNK
-_TALLEST = 1_048_576
 _DIGITS = "0123456789"
 _TRUE = {"1", "true", "on"}
 
@@ -29,6 +27,7 @@ class SheetRow:
         cells: from column A to the last one that holds a value, at most as many as were asked for.
         suspect: a text in it holds a character that no mail may carry.
         beyond: reference of a cell with a value right of those asked for; empty for none.
+        sums: a formula in it adds up other rows.
     """
 
     number: int
@@ -36,6 +35,7 @@ class SheetRow:
     cells: list[Cell]
     suspect: bool = False
     beyond: str = ""
+    sums: bool = False
 
     @property
     def blank(self) -> bool:
@@ -55,7 +55,7 @@ class SheetReader:
 
     __slots__ = (
         "_cells", "_formula", "_hidden", "_inline", "_kind", "_maker", "_number", "_package", "_part", "_phonetic",
-        "_place", "_places", "_prefix", "_reach", "_ready", "_style", "_text", "_value", "_width", "hidden_columns",
+        "_place", "_places", "_prefix", "_reach", "_ready", "_style", "_sums", "_text", "_value", "_width", "hidden_columns",
     )  # fmt: skip
 
     def __init__(self, package: Package, part: str, maker: CellMaker, width: int = WIDEST) -> None:
@@ -66,7 +66,7 @@ class SheetReader:
         self._places: dict[str, int] = {}
         self._ready: list[SheetRow] = []
         # Of the row at hand:
-        self._number, self._hidden, self._reach = 0, False, ""
+        self._number, self._hidden, self._reach, self._sums = 0, False, "", False
         self._cells: list[Cell] = []
         # Of the cell at hand:
         self._place = -1
@@ -112,6 +112,7 @@ class SheetReader:
             self._start_row(attributes)
         elif name == "f":
             self._formula = True
+            self._text = ""
         else:
             self._start_other(name, attributes)
 
@@ -119,10 +120,10 @@ class SheetReader:
         number = attributes.get("r")
         last = self._number
         self._number = int(number) if number and number.isdecimal() and len(number) < 9 else last + 1
-        if not last < self._number <= _TALLEST:
+        if not last < self._number <= TALLEST:
             raise self._package.damaged(f"row {self._number} follows row {last}")
         self._hidden = attributes.get("hidden", "0") in _TRUE
-        self._cells, self._place, self._reach = [], -1, ""
+        self._cells, self._place, self._reach, self._sums = [], -1, "", False
         self._text = ""  # blanks between the rows of an indented file would pile up
 
     def _start_other(self, name: str, attributes: Attributes) -> None:
@@ -148,6 +149,12 @@ class SheetReader:
                 self._take()
         elif name == "row":
             self._end_row()
+        else:
+            self._end_other(name)
+
+    def _end_other(self, name: str) -> None:
+        if name == "f":
+            self._sums = self._sums or (len(self._text) < _LONGEST_SUM and adds_up(self._text, self._number))
         elif name == "t":
             if not self._phonetic:
                 self._inline.append(self._text)
@@ -184,7 +191,9 @@ class SheetReader:
     def _end_row(self) -> None:
         maker = self._maker
         if self._cells or self._reach:
-            self._ready.append(SheetRow(self._number, self._hidden, self._cells, maker.suspect, self._reach))
+            self._ready.append(
+                SheetRow(self._number, self._hidden, self._cells, maker.suspect, self._reach, self._sums)
+            )
             maker.suspect = False
 
     def _new_place(self, letters: str) -> int:

@@ -1,19 +1,22 @@
-"""An Excel workbook as a source: one sheet, its first row that is not blank the header."""
+"""An Excel workbook as a source: one sheet or a part of one, with a row or several of titles."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
-from mailmerge_cli.display import builtin_code
 from mailmerge_cli.errors import Problem, Refused
-from mailmerge_cli.model.cell import Cell, CellFault, MomentCell
 from mailmerge_cli.model.table import Row
 from mailmerge_cli.sources.choices import Choices, Hidden
 from mailmerge_cli.sources.header import column_letter, columns_of
+from mailmerge_cli.sources.levels import LINES, Line, find_titles
+from mailmerge_cli.sources.ranges import TALLEST, WIDEST, Range
 from mailmerge_cli.sources.scruple import forbidden_problems
+from mailmerge_cli.sources.snapshot import Snapshot
 from mailmerge_cli.sources.table_file import TableFile, counted
+from mailmerge_cli.sources.xlsx.areas import Area, chosen_area
 from mailmerge_cli.sources.xlsx.cells import CellMaker
 from mailmerge_cli.sources.xlsx.merged import MergedRows
 from mailmerge_cli.sources.xlsx.package import Package
@@ -21,70 +24,112 @@ from mailmerge_cli.sources.xlsx.sheet import SheetReader, SheetRow
 from mailmerge_cli.sources.xlsx.strings import read_strings
 from mailmerge_cli.sources.xlsx.styles import read_codes
 from mailmerge_cli.sources.xlsx.survey import Survey, survey
-from mailmerge_cli.sources.xlsx.workbook import chosen_sheet, read_workbook
-
-_OF_THE_MACHINE = {builtin_code(14), builtin_code(22)}
+from mailmerge_cli.sources.xlsx.tally import Tally
+from mailmerge_cli.sources.xlsx.workbook import read_workbook
 
 _TOLD = 5  # hidden rows that are named
 
 
 class WorkbookSource(TableFile):
-    """One sheet of an .xlsx or .xlsm file.
+    """One sheet of an .xlsx or .xlsm file, or what a table, a named range or a start cell leaves of it.
 
     Raises:
         FileMissing, Refused: see `open_source`.
     """
 
-    def __init__(self, path: Path, choices: Choices) -> None:
-        super().__init__(path, choices)
+    def __init__(self, path: Path, choices: Choices, snapshot: Snapshot | None = None) -> None:
+        super().__init__(path, choices, snapshot)
         with self._snapshot.open() as stream:
             package = Package(stream, str(path))
             workbook = read_workbook(package)
-            sheet = chosen_sheet(workbook, choices.sheet, str(path))
-            self._part = sheet.part
+            area = chosen_area(
+                package, workbook, sheet=choices.sheet, table=choices.table, start=choices.start
+            )
+            self._part, self._range = area.sheet.part, area.range
             self._epoch1904, self._uncalculated = workbook.epoch1904, workbook.uncalculated
             self._codes = read_codes(package, workbook.styles)
             self._strings = read_strings(package, workbook.strings)
-            found = survey(package, sheet.part)
-            self._merged = found.merged
-            header_notes = self._read_header(package)
+            found = survey(package, self._part)
+            self._merged = tuple(_shifted(found.merged, area.range))
+            header_notes = self._read_header(package, area)
             hidden_notes = self._judge_hidden(package, found)
-        notes = [*workbook.notes, *header_notes, *hidden_notes, *_lock_notes(path)]
-        if sheet.hidden:
-            notes.append(f"the sheet “{sheet.name}” is hidden")
+        notes = [*workbook.notes, *area.notes, *header_notes, *hidden_notes, *_lock_notes(path)]
+        if area.sheet.hidden:
+            notes.append(f"the sheet “{area.sheet.name}” is hidden")
         self._opening_notes = tuple(notes)
         self.notes = self._opening_notes
-        self.fingerprint = self._snapshot.fingerprint("workbook", sheet.name, choices.hidden)
+        self.fingerprint = self._snapshot.fingerprint(
+            "workbook",
+            area.sheet.name,
+            choices.hidden,
+            choices.table,
+            choices.start,
+            str(choices.header_rows),
+        )
+
+    @property
+    def part(self) -> str:
+        """The sheet's part in the workbook."""
+        return self._part
+
+    @property
+    def header(self) -> int:
+        """The lowest row of the titles."""
+        return self._header
 
     def _maker(self) -> CellMaker:
         return CellMaker(self._strings, self._codes, self._epoch1904, self._uncalculated)
 
-    def _read_header(self, package: Package) -> tuple[str, ...]:
-        reader = SheetReader(package, self._part, self._maker())
-        row = next((row for row in reader.rows() if not row.blank), None)
-        if row is None:
-            raise Refused(f"{package.name} is empty: the sheet has no header and no rows")
-        self._header = row.number
-        titles = [_title(cell, package.name) for cell in row.cells]
-        while not titles[-1].strip():
-            titles.pop()
-        self._refuse_heading(package.name)
-        self.columns, notes = columns_of(titles, source=package.name, line=row.number, letter=column_letter)
-        return notes + self._hidden_columns(reader.hidden_columns)
+    def _rows(self, reader: SheetReader) -> Iterator[SheetRow]:
+        """The rows of the range, their cells from its first column on."""
+        top, left, bottom = self._range.top, self._range.left, self._range.bottom
+        if (top, left, bottom) == (1, 0, TALLEST):
+            yield from reader.rows()
+            return
+        for row in reader.rows():
+            if row.number > bottom:
+                return
+            if row.number >= top:
+                del row.cells[:left]
+                yield row
 
-    def _refuse_heading(self, name: str) -> None:
-        for merged in self._merged:
-            if merged.top <= self._header <= merged.bottom and merged.right > merged.left:
-                raise Refused(
-                    f"{name}: the first row with anything in it is merged across columns ({merged.reference})",
-                    hint="it must hold one title a column; unmerge it, or delete the heading above the titles",
-                )
+    def _read_header(self, package: Package, area: Area) -> tuple[str, ...]:
+        reader = SheetReader(package, self._part, self._maker(), self._range.right + 1)
+        rows = (row for row in self._rows(reader) if not row.blank)
+        lines = [Line(row.number, row.number, row.cells) for row in islice(rows, LINES)]
+        if not lines:
+            raise Refused(f"{package.name} is empty: the sheet has no header and no rows")
+        if area.exact and lines[0].place != self._range.top:
+            raise Refused(f"{package.name}: row {self._range.top}, where the titles should begin, is blank")
+        titles = find_titles(
+            lines, self._merged, source=package.name, wanted=self._header_rows(area), exact=area.exact
+        )
+        self._header = titles.bottom
+        left = self._range.left
+        paths = titles.paths
+        if self._range.right < WIDEST - 1:
+            paths += ((),) * (self._range.right - left + 1 - len(paths))
+        self.columns, notes = columns_of(
+            paths, source=package.name, line=titles.bottom, letter=lambda index: column_letter(index + left)
+        )
+        return titles.notes + notes + self._hidden_columns(reader.hidden_columns)
+
+    def _header_rows(self, area: Area) -> int:
+        """How many the person says there are, or the workbook; 0: found out."""
+        wanted = self._choices.header_rows
+        if wanted and area.header_rows and wanted != area.header_rows:
+            raise Refused(
+                f"{self._snapshot.path}: the table has 1 row of titles, and header_rows = {wanted}",
+                hint="leave header_rows out",
+            )
+        return area.header_rows or wanted
 
     def _hidden_columns(self, runs: list[tuple[int, int]]) -> tuple[str, ...]:
+        left = self._range.left
         letters = [
             column.letter
             for column in self.columns
-            if any(first <= column.index <= last for first, last in runs)
+            if any(first <= column.index + left <= last for first, last in runs)
         ]
         if not letters:
             return ()
@@ -96,9 +141,11 @@ class WorkbookSource(TableFile):
         """What becomes of hidden rows (F15). Refused unless the person said what is meant."""
         if not found.hides:
             return ()
-        reader = SheetReader(package, self._part, self._maker(), len(self.columns))
+        reader = SheetReader(package, self._part, self._maker(), self._width)
         hidden = [
-            row.number for row in reader.rows() if row.hidden and row.number > self._header and not row.blank
+            row.number
+            for row in self._rows(reader)
+            if row.hidden and row.number > self._header and not row.blank
         ]
         if not hidden:
             return ()
@@ -118,13 +165,19 @@ class WorkbookSource(TableFile):
             problems=(Problem(hidden[0], None, "hidden", f"the sheet has {count}"),),
         )
 
+    @property
+    def _width(self) -> int:
+        """Columns of the sheet that are read: from A to the last one of the list."""
+        return self._range.left + len(self.columns)
+
     def _read(self, stream: BinaryIO) -> Iterator[Row]:
         maker = self._maker()
-        width, skip = len(self.columns), self._choices.hidden is Hidden.SKIP
-        reader = SheetReader(Package(stream, str(self._snapshot.path)), self._part, maker, width)
-        merged = MergedRows(self._merged, self._header, width)
-        tally = _Tally(self._header)
-        for row in reader.rows():
+        skip = self._choices.hidden is Hidden.SKIP
+        reader = SheetReader(Package(stream, str(self._snapshot.path)), self._part, maker, self._width)
+        merged = MergedRows(self._merged, self._header, len(self.columns))
+        # What stands beside a range that the person named is no part of the list.
+        tally = Tally(self._header, beside=self._range.right == WIDEST - 1)
+        for row in self._rows(reader):
             if row.number <= self._header:
                 continue
             if row.hidden and skip:
@@ -144,73 +197,15 @@ class WorkbookSource(TableFile):
         problems = merged.problems(row.number, self.columns)
         if row.suspect:
             problems += forbidden_problems(row.number, cells, self.columns)
-        return Row(row.number, tuple(cells), problems)
+        return Row(row.number, tuple(cells), problems, row.sums)
 
 
-class _Tally:
-    """What a pass met that a person should know of.
-
-    Attributes:
-        last: the last row that was read.
-        blank: rows without a value between those that were read.
-    """
-
-    def __init__(self, header: int) -> None:
-        self.last, self.blank = header, 0
-        self._beyond = ""
-        self._machine = ""
-        self._first = True
-
-    def meet(self, row: SheetRow) -> None:
-        """One more row with values."""
-        self.blank += row.number - self.last - 1
-        self.last = row.number
-        if row.beyond and not self._beyond:
-            self._beyond = row.beyond
-        if self._first:
-            self._first = False
-            # One row tells enough: a column has one date format.
-            self._machine = next(
-                (
-                    column_letter(place)
-                    for place, cell in enumerate(row.cells)
-                    if isinstance(cell, MomentCell) and cell.code in _OF_THE_MACHINE
-                ),
-                "",
-            )
-
-    def meet_beyond(self, row: SheetRow) -> None:
-        """A row that holds nothing but values right of the columns."""
-        self._beyond = self._beyond or row.beyond
-
-    def notes(self, maker: CellMaker) -> tuple[str, ...]:
-        """All of it, in words."""
-        notes = []
-        if self.blank:
-            notes.append(f"{counted(self.blank, 'blank row was', 'blank rows were')} skipped")
-        if self._beyond:
-            notes.append(f"cells right of the last column title are not read; the first is {self._beyond}")
-        if maker.long_number:
-            notes.append(
-                f"cell {maker.long_number} holds a number of more than 15 figures, and Excel has lost the rest; keep it as text"
-            )
-        if maker.wide_number:
-            notes.append(
-                f"cell {maker.wide_number[0]} shows its number as {maker.wide_number[1]}; give the column the format 0"
-            )
-        if self._machine:
-            notes.append(
-                f"the dates in column {self._machine} have the machine's own short format, shown here as month/day/year; "
-                "give the column a date format of its own"
-            )
-        return tuple(notes)
-
-
-def _title(cell: Cell, name: str) -> str:
-    try:
-        return str(cell)
-    except CellFault as fault:
-        raise Refused(f"{name}: in the row of the titles, {fault}") from fault
+def _shifted(merged: tuple[Range, ...], area: Range) -> Iterator[Range]:
+    """The merged ranges that touch the area, their columns counted from its first one."""
+    for found in merged:
+        if found.right >= area.left and found.left <= area.right and found.bottom >= area.top:
+            left, right = max(found.left, area.left), min(found.right, area.right)
+            yield Range(found.top, left - area.left, found.bottom, right - area.left, found.reference)
 
 
 def _lock_notes(path: Path) -> tuple[str, ...]:

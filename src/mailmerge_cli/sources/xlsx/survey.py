@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 
 from mailmerge_cli.errors import Refused
+from mailmerge_cli.sources.ranges import Range, column_index
 from mailmerge_cli.sources.xlsx.package import LARGEST_SHEET, Package
 
 _MERGED = re.compile(
@@ -18,17 +19,6 @@ _MERGED = re.compile(
 _HIDDEN = re.compile(rb"<(?:\w+:)?row\s[^<>]{0,500}?\bhidden\s*=\s*[\"'](?:1|true|on)[\"']")
 _MOST_RANGES = 100_000
 _OVERLAP = 4096
-
-
-@dataclass(frozen=True, slots=True)
-class Range:
-    """A merged range; rows from 1, columns from 0, both ends included."""
-
-    top: int
-    left: int
-    bottom: int
-    right: int
-    reference: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +55,6 @@ def survey(package: Package, part: str) -> Survey:
         if len(merged) > _MOST_RANGES:
             raise Refused(f"{package.name}: the sheet has more than {_MOST_RANGES:,} merged ranges")
     return Survey(tuple(sorted(merged, key=lambda found: found.top)), hides, filtered)
-
-
-def column_index(letters: str) -> int:
-    """A → 0, Z → 25, AA → 26."""
-    index = 0
-    for letter in letters:
-        index = index * 26 + ord(letter) - 64
-    return index - 1
 
 
 def _range(match: re.Match[bytes]) -> Range:

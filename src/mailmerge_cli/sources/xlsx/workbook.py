@@ -28,6 +28,8 @@ class Workbook:
         uncalculated: the program that wrote it left the formulas to be calculated by the one that opens it.
         strings, styles: parts; empty if there are none.
         notes: what is in it but was left alone (F22).
+        part: its own.
+        tabs: all tabs in their order; None for one that has no cells, such as a chart.
     """
 
     sheets: tuple[Sheet, ...]
@@ -36,6 +38,12 @@ class Workbook:
     strings: str
     styles: str
     notes: tuple[str, ...]
+    part: str
+    tabs: tuple[Sheet | None, ...]
+
+    def tab(self, index: int) -> Sheet | None:
+        """The sheet behind a tab, counted from 0; None if there is none."""
+        return self.tabs[index] if index < len(self.tabs) else None
 
 
 def read_workbook(package: Package) -> Workbook:
@@ -45,16 +53,14 @@ def read_workbook(package: Package) -> Workbook:
         "xl/workbook.xml",
     )
     related = package.related(part)
-    sheets: list[Sheet] = []
+    tabs: list[Sheet | None] = []
     flags = {"date1904": False, "fullCalcOnLoad": False}
 
     def start(name: str, attributes: Attributes) -> None:
         if name == "sheet":
             kind, target = related.get(attributes.get("id", ""), ("", ""))
-            if kind == "worksheet":
-                sheets.append(
-                    Sheet(attributes.get("name", ""), target, attributes.get("state", "visible") != "visible")
-                )
+            hidden = attributes.get("state", "visible") != "visible"
+            tabs.append(Sheet(attributes.get("name", ""), target, hidden) if kind == "worksheet" else None)
         elif name in {"workbookPr", "calcPr"}:
             for flag in flags:
                 if attributes.get(flag, "0") in {"1", "true", "on"}:
@@ -63,8 +69,8 @@ def read_workbook(package: Package) -> Workbook:
     package.parse(part, start)
     parts = dict(related.values())
     return Workbook(
-        tuple(sheets), flags["date1904"], flags["fullCalcOnLoad"], parts.get("sharedStrings", ""), parts.get("styles", ""),
-        _left_alone(package.names(), parts),
+        tuple(filter(None, tabs)), flags["date1904"], flags["fullCalcOnLoad"], parts.get("sharedStrings", ""), parts.get("styles", ""),
+        _left_alone(package.names(), parts), part, tuple(tabs),
     )  # fmt: skip
 
 

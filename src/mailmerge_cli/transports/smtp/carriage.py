@@ -14,7 +14,6 @@ able to stop it.
 from __future__ import annotations
 
 import contextlib
-from dataclasses import replace
 from enum import IntEnum
 
 from mailmerge_cli.errors import Unreachable
@@ -194,7 +193,7 @@ class Carriage:
             outcome = Outcome(Verdict.RELEASED, code=reply.code, text=reply.text, phase=phase)
         if phase == "rcpt" and len(mail.envelope.recipients) > 1:
             refused = f"It was {mail.envelope.recipients[recipient]} that was refused; the mail went to none of its recipients."
-            outcome = replace(outcome, hint=f"{refused} {outcome.hint}".strip())
+            outcome = outcome._replace(hint=f"{refused} {outcome.hint}".strip())
         await self._hold(mail, outcome)
         if self._talk.state is State.HOLLOW:
             # The recipient was refused, and DATA, written with it, got its 354 all the same.

@@ -14,6 +14,9 @@ RSET = b"RSET\r\n"
 DATA = b"DATA\r\n"
 QUIT = b"QUIT\r\n"
 
+_BIG = 4096
+_FEW_DOTS = 64
+
 # A quoted local part may hold spaces and brackets, nothing may hold a control (RFC 5321 §4.1.2).
 _PLAIN = re.compile(r"[^\x00-\x20\x7f-\xa0\u2028\u2029<>\"]*")
 _QUOTED = re.compile(
@@ -50,6 +53,23 @@ def rcpt_to(address: str) -> bytes:
     return f"RCPT TO:<{address}>\r\n".encode()
 
 
+def _dotted(piece: bytes) -> bool:
+    """Whether a line within the piece begins with a dot.
+
+    Base64 has no dot at all, and one octet is found ten times as fast as two in a row: so a big piece is searched from dot to
+    dot, until it turns out to be prose.
+    """
+    place = 0
+    if len(piece) > _BIG:
+        for _ in range(_FEW_DOTS):
+            place = piece.find(b".", place + 1)
+            if place < 0:
+                return False
+            if piece[place - 1] == 0x0A:
+                return True
+    return piece.find(b"\n.", place) >= 0
+
+
 def stuffed(pieces: Iterable[bytes]) -> list[bytes]:
     """The content ready for DATA, without its final dot: a dot at a line's start doubled, also across pieces; ends in CRLF.
 
@@ -64,7 +84,7 @@ def stuffed(pieces: Iterable[bytes]) -> list[bytes]:
         if piece[0] == 0x2E and last[-1] == 0x0A:
             out.append(b".")
         last = piece
-        out.append(piece.replace(b"\n.", b"\n..") if b"\n." in piece else piece)
+        out.append(piece.replace(b"\n.", b"\n..") if _dotted(piece) else piece)
     if last[-1] != 0x0A:
         out.append(CRLF)
     return out

@@ -96,7 +96,7 @@ async def _connect(address: Address, seconds: float) -> socket.socket:
 
 async def _resolve(host: str, port: int) -> list[Address]:
     """Look the name up in a thread of its own, a daemon: asyncio's pool would hold up the end of the program until it is done."""
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, UnicodeError):
         return _addresses(host, port, socket.AI_NUMERICHOST)
     loop = asyncio.get_running_loop()
     answer: asyncio.Future[list[Address]] = loop.create_future()

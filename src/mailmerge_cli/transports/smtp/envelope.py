@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from mailmerge_cli.model.mail import Advice, Blame, Mail, Outcome, Verdict
 from mailmerge_cli.transports.smtp import commands
 from mailmerge_cli.transports.smtp.offers import Offers
@@ -18,7 +20,7 @@ def objection(mail: Mail, offers: Offers) -> Outcome | None:
     What is refused here would be refused by the server after the upload (B07), or be mangled by one that does not look (A15, P21).
     """
     envelope = mail.envelope
-    if not commands.sendable(envelope.sender):
+    if not _good_sender(envelope.sender):
         return _refused("The sender's address cannot stand in an envelope", envelope.sender, Blame.TRANSPORT)
     for address in envelope.recipients:
         if not commands.sendable(address):
@@ -34,6 +36,11 @@ def objection(mail: Mail, offers: Offers) -> Outcome | None:
         hint = "Send smaller attachments; an attachment grows by 37 % on its way."
         return Outcome(Verdict.REFUSED, Blame.MESSAGE, text=text, phase="mail", hint=hint)
     return None
+
+
+@lru_cache(maxsize=16)
+def _good_sender(sender: str) -> bool:
+    return commands.sendable(sender)
 
 
 def wants_smtputf8(mail: Mail) -> bool:

@@ -173,12 +173,11 @@ _TABLE = (
     ),  # E, N
     _Row(_CROWDED, text=r"connection (?:frequency|rate) limit"),  # T, P
     # Too fast.
-    _Row(_SLOW, code="454", text=r"throttl|maximum sending rate"),  # A
     _Row(_SLOWER, text=r"\bMI:SFQ\b|\bHL:REP\b|frequency limited"),  # N: too many in 15 minutes; T
     _Row(_SLOW, text=r"peak (?:smtp )?relay limit"),  # G
     _Row(_SLOW, code="4", enhanced=r"4\.7\.(?:28|6\d\d)"),  # G: unusual rate; M (Outlook.com)
     _Row(_SLOW, code="4", text=r"\bTSS\d\d\b|unexpected volume|\(S7\d\d\)"),  # Y, M
-    _Row(_THEIRS_FULL, code="450", enhanced=r"4\.2\.1", text=r"user you are trying to contact"),  # G
+    _Row(_THEIRS_FULL, code="4", text=r"user you are trying to contact"),  # G
     _Row(_MANY, code="4", enhanced=r"4\.5\.3"),  # R 5321 §4.5.3.1.10
     _Row(_MANY, code="452", text=r"too many recipients"),
     _Row(_MANY, code="556", provider="aliyun"),  # D
@@ -186,7 +185,7 @@ _TABLE = (
         _SLOW,
         code="4",
         text=r"too (?:many|fast|quick\w*|much)\b|rate.?limit|(?:sending|message|mail) rate|throttl|slow(?:ing)? down",
-    ),
+    ),  # A, P
     _Row(_SLOW, code="421", enhanced=r"4\.7\.\d+"),  # G, Y
     # Recipients.
     _Row(_GREYLISTED, code="4", text=r"gr[ae]y.?list"),  # R 6647
@@ -251,14 +250,16 @@ def classify(phase: str, reply: Reply, provider: str = "") -> Outcome:
 
 def accepted(reply: Reply) -> Outcome:
     """The outcome of a mail whose end of data got a 2xx."""
-    text = reply.text
+    enhanced, text = reply.told
     return Outcome(
-        verdict=Verdict.ACCEPTED,
-        code=reply.code,
-        enhanced=reply.enhanced,
-        text=text,
-        phase="end of data",
-        remote_id=remote_id(text),
+        Verdict.ACCEPTED,
+        Blame.NOBODY,
+        Advice.NONE,
+        reply.code,
+        enhanced,
+        text,
+        "end of data",
+        remote_id(text),
     )
 
 

@@ -42,16 +42,24 @@ class Reply:
     @property
     def enhanced(self) -> str:
         """The enhanced status code (RFC 3463) of the first line, such as `5.1.1`; empty if there is none."""
-        match = _ENHANCED.match(self.lines[0])
-        return match[1].decode() if match else ""
+        return self.told[0]
 
     @property
     def text(self) -> str:
         """What it says, on one line, without codes, safe to print, at most 500 characters."""
-        texts = [
-            _decode(line[match.end() :] if (match := _ENHANCED.match(line)) else line) for line in self.lines
-        ]
-        return escape((texts[0] if len(texts) == 1 else " ".join(texts)).strip())
+        return self.told[1]
+
+    @property
+    def told(self) -> tuple[str, str]:
+        """`enhanced` and `text`, read in one go."""
+        enhanced = ""
+        texts: list[str] = []
+        for line in self.lines:
+            match = _ENHANCED.match(line)
+            if match is not None and not texts:
+                enhanced = match[1].decode()
+            texts.append(_decode(line[match.end() :] if match is not None else line))
+        return enhanced, escape((texts[0] if len(texts) == 1 else " ".join(texts)).strip())
 
     def __str__(self) -> str:
         return " ".join(filter(None, (str(self.code), self.enhanced, self.text)))

@@ -1,0 +1,79 @@
+"""Processes that this one starts to work for it: how they are born, and how they mind nobody but the one who started them.
+
+Rule 1: a Ctrl-C in the terminal, or a SIGTERM to the whole group, is for the process that the person started; it tells the others.
+Rule 2: nothing of a child's troubles reaches the person's screen from the child itself; who started it notices its end.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from multiprocessing.context import SpawnProcess
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def bear(target: Callable[..., None], *parts: Any) -> SpawnProcess:
+    """Start a new process that runs a function of a module; it calls `grow_deaf` first of all. OSError if there can be none.
+
+    It is spawned, not forked, so it is the same on all systems and inherits no lock, file or socket but those of `parts`. What began
+    this process is not run again there, so classes of a `__main__` are not known to it.
+    """
+    import multiprocessing
+
+    process = multiprocessing.get_context("spawn").Process(target=target, args=parts, daemon=True)
+    with _held_back(), _nameless():
+        process.start()
+    return process
+
+
+@contextmanager
+def _nameless() -> Iterator[None]:
+    """A spawned process runs the file of `__main__` again. That takes time; and a script that is not made for it would send twice."""
+    before = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = before
+
+
+def grow_deaf() -> None:
+    """In the new process: from now on it ignores what the terminal says."""
+    for number in _SIGNALS:
+        with suppress(ValueError):
+            signal.signal(number, signal.SIG_IGN)
+    if sys.platform != "win32":
+        # They were held back from the birth of this process until it could say that it ignores them.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+
+
+@contextmanager
+def _held_back() -> Iterator[None]:
+    """A Ctrl-C must not reach a new process before it can say that it ignores it."""
+    if sys.platform == "win32":
+        yield
+        return
+    from multiprocessing import resource_tracker
+
+    resource_tracker.ensure_running()  # it lets signals through again, so it comes first
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def cores() -> int:
+    """Processor cores that this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))  # type: ignore[attr-defined,unused-ignore]
+    except AttributeError:  # not Linux
+        return os.cpu_count() or 1
