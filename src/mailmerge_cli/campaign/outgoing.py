@@ -65,7 +65,7 @@ class Maker:
         if row is None or not isinstance(person, Recipient) or person.key != order.key:
             raise _changed(number, "is not the row that was checked")
         try:
-            letter = template.render(row, person)
+            letter = template.render(row, person, keep=True)
             if letter.content_hash != order.content_hash:
                 raise _changed(number, "is not what was checked")
             if order.address != letter.envelope.recipients[0]:

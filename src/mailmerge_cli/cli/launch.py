@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
+from mailmerge_cli import offspring
 from mailmerge_cli.clock import SystemClock
 from mailmerge_cli.engine.crew import Crew
 from mailmerge_cli.engine.desk import Tray
@@ -104,19 +104,11 @@ def workers_for(wish: str, mails: int, connections: int, rates: Sequence[Rate]) 
     """
     if wish == "auto":
         slow = any(rate.count / rate.seconds < _SLOW for rate in rates)
-        number = 0 if slow or mails < _FEW else min(_cores(), _MOST)
+        number = 0 if slow or mails < _FEW else min(offspring.cores(), _MOST)
     else:
         number = int(wish)
     number = min(number, connections, mails)
     return number if number > 1 else 0
-
-
-def _cores() -> int:
-    """Those that this process may use."""
-    try:
-        return len(os.sched_getaffinity(0))  # type: ignore[attr-defined,unused-ignore]
-    except AttributeError:  # not Linux
-        return os.cpu_count() or 1
 
 
 async def _fly(flight: Flight, observers: Sequence[Observer]) -> Landing:

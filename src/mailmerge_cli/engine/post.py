@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
-import signal
 import socket
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
+from mailmerge_cli import offspring
 from mailmerge_cli.engine.desk import Parcel
 from mailmerge_cli.engine.frames import Flow, Frames, Say, Word, whole
 from mailmerge_cli.engine.line import Line, WorkerLost
@@ -352,27 +351,7 @@ def _keep(dup: Any) -> int:
 def _spawn(sock: socket.socket, lock: int) -> SpawnProcess:
     # Windows gives a lock to no other process; there a worker is gone as soon as its main process hangs up.
     kept = _Kept(lock) if lock >= 0 and sys.platform != "win32" else None
-    process = multiprocessing.get_context("spawn").Process(target=work, args=(sock, kept), daemon=True)
-    with _deaf():
-        process.start()
-    return process
-
-
-@contextmanager
-def _deaf() -> Iterator[None]:
-    """A Ctrl-C must not reach a new process before it can say that it ignores it."""
-    if sys.platform == "win32":
-        yield
-        return
-    from multiprocessing import resource_tracker
-
-    resource_tracker.ensure_running()  # it lets signals through again, so it comes first
-    signals = (signal.SIGINT, signal.SIGTERM)
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    return offspring.bear(work, sock, kept)
 
 
 async def _ended(process: SpawnProcess) -> None:

@@ -10,9 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import pickle
-import signal
 import socket
-import sys
 import traceback
 from collections import deque
 from collections.abc import Callable
@@ -20,6 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+from mailmerge_cli import offspring
 from mailmerge_cli.engine.desk import Parcel
 from mailmerge_cli.engine.frames import Flow, Frames, Say, Word, flat
 from mailmerge_cli.errors import MailmergeError
@@ -29,7 +28,6 @@ from mailmerge_cli.model.transport import Transport
 from mailmerge_cli.secret import Secret
 
 Trace = Callable[[str], None]
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +58,7 @@ def work(sock: socket.socket, _: object = None) -> None:
         sock: its end of the pair.
         _: what must stay open as long as the process lives (the campaign's lock).
     """
-    for number in _SIGNALS:
-        with suppress(ValueError):
-            signal.signal(number, signal.SIG_IGN)
-    if sys.platform != "win32":
-        # They were held back from the birth of this process until it could say that it ignores them.
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+    offspring.grow_deaf()
     asyncio.run(_work(sock))
 
 

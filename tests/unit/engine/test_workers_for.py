@@ -35,13 +35,13 @@ def test_as_many_workers_as_help(
     number: int,
 ) -> None:
     """0 stands for this process alone."""
-    monkeypatch.setattr(launch, "_cores", lambda: 16)
+    monkeypatch.setattr(launch.offspring, "cores", lambda: 16)
 
     assert launch.workers_for(wish, mails, connections, rates) == number
 
 
 def test_one_core_is_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """More processes than cores help nobody."""
-    monkeypatch.setattr(launch, "_cores", lambda: 1)
+    monkeypatch.setattr(launch.offspring, "cores", lambda: 1)
 
     assert launch.workers_for("auto", 100_000, 10, ()) == 0
