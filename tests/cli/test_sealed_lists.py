@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -93,7 +92,7 @@ def test_without_a_password_77_and_the_ways(folder: Path, command: list[str]) ->
     """Nobody is there to ask: 77, and the ways to give it; with a wrong one a sentence; nothing is sent."""
     ran = run_here(*command)
     assert ran.code == 77
-    for way in (VARIABLE, "password_command", "list-password", f"list:{folder / 'pay.xlsx'}"):
+    for way in (VARIABLE, "list-password", f"list:{folder / 'pay.xlsx'}"):
         assert way in ran.err
     ran = run_process(*command, cwd=folder, environ={VARIABLE: "Sesame"})
     assert ran.code == 77
@@ -106,18 +105,6 @@ def test_json_tells_why(folder: Path) -> None:
     """`--json` has the reason for scripts."""
     ran = run_here("check", "--json")
     assert (ran.json["reason"], ran.json["exit_code"], ran.json["columns"]) == ("credentials", 77, [])
-
-
-def test_a_command_of_the_campaign(folder: Path) -> None:
-    """`[recipients] password_command` prints it, from a password manager or the like."""
-    script = folder / "secret.py"
-    script.write_text(f"import sys; sys.stdout.buffer.write({PASSWORD.encode()!r})")
-    write_toml(folder, f"password_command = [{sys.executable!r}, {str(script)!r}]")
-    assert run_here("check").code == 0
-    script.write_text("raise SystemExit(3)")
-    ran = run_here("check")
-    assert ran.code == 77
-    assert "ended with exit code 3" in ran.err
 
 
 def test_an_entry_of_the_keyring(folder: Path, ring: MemoryKeyring) -> None:

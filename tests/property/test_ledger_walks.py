@@ -18,7 +18,7 @@ from mailmerge_cli.ledger.differences import Amendment
 from mailmerge_cli.ledger.ledger import Ledger
 from mailmerge_cli.ledger.records import Answer, Intent, Record
 from mailmerge_cli.ledger.states import TRANSITIONS, Event, event_of
-from mailmerge_cli.model.delivery import Counts, Entry, State
+from mailmerge_cli.model.delivery import Counts, Delivery, Entry, State
 from mailmerge_cli.model.mail import Blame, Outcome, Verdict
 from support.ledgers import ACCEPTED, DEFERRED, NOON, REFUSED, RELEASED, THROTTLED, UNKNOWN, draft_of, entry
 
@@ -62,6 +62,7 @@ class Walk(RuleBasedStateMachine):
         self.attempts = dict.fromkeys(KEYS, 0)
         self.lines: Counter[str] = Counter()
         self.open_attempts: set[str] = set()
+        self.handed: dict[str, Delivery] = {}  # as the engine had them when it handed them out
         plan = [entry(key, row, state=state) for row, (key, state) in enumerate(self.state.items(), 2)]
         with draft_of(*plan) as draft:
             self.run = self.ledger.enter("walk", NOON, "", draft, "")
@@ -72,13 +73,21 @@ class Walk(RuleBasedStateMachine):
     def begin(self, batch: list[str]) -> None:
         """All of a batch begin, or none of them when one may not."""
         found = self.ledger.find(self.run, batch)
+        for key in batch:
+            self.handed.setdefault(key, found[key])
         records = [
-            Record(begun=Intent(found[key].id, self.ledger.message_id(found[key], "example.org"), "hr"))
+            Record(
+                begun=Intent(
+                    found[key].id, self.ledger.message_id(found[key], "example.org"), "hr",
+                    first=self.handed[key].last_attempt is None,
+                )
+            )
             for key in batch
-        ]
+        ]  # fmt: skip
         if any(Event.BEGIN not in TRANSITIONS[self.state[key]] for key in batch):
             with pytest.raises(LedgerFault):
                 self.ledger.write(records, self.tick())
+            self.handed.clear()
             return
         self.ledger.write(records, self.tick())
         for key in batch:
@@ -97,6 +106,7 @@ class Walk(RuleBasedStateMachine):
             self.ledger.message_id(one, "example.org"),
             self.now,
             "often enough" if give_up else "",
+            self.handed.get(key) if self.state[key] is State.SENDING else None,
         )
         state = self.state[key]
         if state is not State.SENDING and outcome.verdict is Verdict.RELEASED:
@@ -121,6 +131,8 @@ class Walk(RuleBasedStateMachine):
     def note(self, key: str, outcome: Outcome, give_up: bool) -> None:
         self.state[key] = TRANSITIONS[State.SENDING][event_of(outcome)]
         self.open_attempts.discard(key)
+        if self.state[key] is not State.PENDING:
+            self.handed.pop(key, None)
         self.mails[key] += outcome.verdict in (Verdict.ACCEPTED, Verdict.UNKNOWN)
         self.lines[key] += outcome.verdict is not Verdict.RELEASED
         uncounted = self.state[key] in (State.PENDING, State.DEFERRED) and outcome.blame is Blame.TRANSPORT

@@ -232,7 +232,7 @@ def _open_list(
         persons=(settings.email, settings.name, settings.key),
         stdin=stdin,
         spool=spool,
-        passwords=ListPasswords(settings.password_command, campaign.file, prompt=ask),
+        passwords=ListPasswords(prompt=ask),
     )
 
 

@@ -101,7 +101,10 @@ class Sending:
         with ExitStack() as stack:
             stack.callback(self._forget_list, spool, ledger, choice.label)
             stdin = None if self._from_ledger else sys.stdin.buffer
-            inputs = open_inputs(stack, self._place.campaign, choice, self._account, stdin=stdin, spool=spool)
+            inputs = open_inputs(
+                stack, self._place.campaign, choice, self._account,
+                stdin=stdin, spool=spool, ask=self._screen.secret,
+            )  # fmt: skip
             # A second mail, and a second try, take what the list makes of a row now: that is a new plan.
             going_on = not (self._wishes.again or self._wishes.acceptance.retry_failed)
             preparation = prepare(stack, inputs, ledger if choice.run else None, going_on=going_on)

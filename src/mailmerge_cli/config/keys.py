@@ -94,7 +94,6 @@ CAMPAIGN_KEYS: tuple[Key, ...] = (
     Key("recipients", "duplicates", kinds.DUPLICATES, '"refuse"', "--duplicates",
         "What happens when one address stands behind several keys.", given="duplicates"),
     Key("recipients", "hidden", kinds.HIDDEN, '"refuse"', "", "What rows are that the sheet hides, by hand or by a filter."),
-    Key("recipients", "password_command", kinds.ARGV, "", "", "Prints the password of an encrypted workbook on its first line."),
     Key("recipients", "allow_empty", kinds.FLAG, "false", "", "A list without any row is no fault."),
     Key("message", "file", kinds.TEXT, "", "--message", "The message template.", given="message", is_path=True),
     Key("message", "subject", kinds.TEXT, "the template's", "--subject", "Wins over the template's Subject.", given="subject"),

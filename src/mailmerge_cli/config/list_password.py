@@ -1,7 +1,8 @@
 """Where the password of a workbook comes from: the first way that has one, as with the accounts' secrets.
 
-Rule: it opens a file on this machine and goes nowhere else, so it is bound to no server; the keyring's entry is bound to the
+Rule 1: it opens a file on this machine and goes nowhere else, so it is bound to no server; the keyring's entry is bound to the
 file's real path.
+Rule 2: no program that a campaign.toml names is run for it: folders are unpacked from mails and archives.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from mailmerge_cli.config.keychain import SERVICE, NoKeyring, entry_of
-from mailmerge_cli.config.secrets import secret_of_command, secret_of_file
+from mailmerge_cli.config.secrets import secret_of_file
 from mailmerge_cli.errors import CredentialsFault
 from mailmerge_cli.secret import Secret
 
@@ -27,21 +28,16 @@ class ListPasswords:
     """What may open an encrypted list (`sources.sealed.Passwords`).
 
     Args:
-        command: `[recipients] password_command`; none if it is empty.
-        file: the campaign.toml that it stands in.
         prompt: asks a person without echo; it, or its answer, is None where nobody can be asked.
         environ: the environment.
     """
 
     def __init__(
         self,
-        command: tuple[str, ...] = (),
-        file: Path | None = None,
         *,
         prompt: Callable[[str], Secret | None] | None = None,
         environ: Mapping[str, str] | None = None,
     ) -> None:
-        self._command, self._file = command, file
         self._prompt = prompt
         self._environ = os.environ if environ is None else environ
         self._note = ""
@@ -86,8 +82,6 @@ class ListPasswords:
         if folder := self._environ.get("CREDENTIALS_DIRECTORY", ""):
             source = f"$CREDENTIALS_DIRECTORY/{CREDENTIAL}"
             ways.append((source, partial(secret_of_file, Path(folder) / CREDENTIAL, source, optional=True)))
-        if self._command:
-            ways.append(("password_command", self._of_command))
         ways.append(("the keyring", partial(self._of_keyring, path)))
         return ways
 
@@ -98,15 +92,6 @@ class ListPasswords:
     def _of_variable_file(self) -> Secret | None:
         path = self._environ.get(f"{VARIABLE}_FILE", "")
         return secret_of_file(Path(path), f"{VARIABLE}_FILE", optional=False) if path else None
-
-    def _of_command(self) -> Secret:
-        """What a line in a campaign's file runs must be this person's own doing."""
-        if self._file is not None and (whose := _strange(self._file)):
-            raise CredentialsFault(
-                f"The password_command in {self._file} was not run: {whose}.",
-                hint="Look at it; then make the file your own, or give the password another way.",
-            )
-        return secret_of_command(self._command, "The password_command under [recipients]")
 
     def _of_keyring(self, path: Path) -> Secret | None:
         try:
@@ -124,23 +109,9 @@ class ListPasswords:
             f"{name} is protected by a password, and none was found.{note}",
             hint=(
                 f"Ways to give it: the variable {VARIABLE} or {VARIABLE}_FILE, $CREDENTIALS_DIRECTORY/{CREDENTIAL} (systemd), "
-                f"password_command under [recipients] in campaign.toml, the keyring (service {SERVICE}, user {entry_name(path)}), "
-                "or a terminal, where you are asked."
+                f"the keyring (service {SERVICE}, user {entry_name(path)}), or a terminal, where you are asked."
             ),
         )
-
-
-def _strange(file: Path) -> str:
-    """Why a file may be somebody else's words; nothing if it is this person's, or the administrator's."""
-    try:
-        found = file.stat()
-    except OSError:
-        return "the file cannot be looked at"
-    if os.name != "posix":
-        return ""
-    if found.st_uid not in {os.getuid(), 0}:
-        return "the file belongs to another user"
-    return "anybody may write to the file" if found.st_mode & 0o002 else ""
 
 
 def entry_name(path: Path) -> str:

@@ -293,9 +293,9 @@ class Engine:
 
     def _answer(self, parcel: Parcel, outcome: Outcome) -> Answer:
         outcome = _unburnt(self._blame_again(parcel, outcome))
-        if outcome.verdict is not Verdict.DEFERRED:
-            return Answer(parcel.delivery, outcome, self._account, parcel.message_id)
         delivery = self._desk.on_the_way[parcel.delivery].delivery
+        if outcome.verdict is not Verdict.DEFERRED:
+            return Answer(parcel.delivery, outcome, self._account, parcel.message_id, of=delivery)
         next_attempt, give_up = self._rules.next_attempt(outcome, delivery, parcel.attempt, self._clock.now())
         return Answer(parcel.delivery, outcome, self._account, parcel.message_id, next_attempt, give_up)
 

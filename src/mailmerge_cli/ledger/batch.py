@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 from mailmerge_cli.ledger.records import Answer, Intent, Record
-from mailmerge_cli.ledger.rows import DELIVERY, SIZES, groups, marks, to_delivery, to_micro
+from mailmerge_cli.ledger.rows import DELIVERY, SIZES, groups, marks, to_delivery, to_micro, to_time
 from mailmerge_cli.ledger.states import Event, Illegal, event_of, origins, quoted, target
 from mailmerge_cli.model.delivery import Delivery, State
 from mailmerge_cli.model.mail import Blame, Outcome, Verdict
@@ -71,16 +71,26 @@ _WAYS: Final = {
 }
 
 
+def _sent(was: Delivery, answer: Answer, begun: int) -> Delivery:
+    """What the row of an accepted mail holds, without asking: nearly all are accepted, and a question costs as much as the answer's writing."""
+    outcome, at = answer.outcome, to_time(begun)
+    return Delivery(
+        was.id, was.run, was.row, was.key, was.address, was.content_hash, State.SENT, was.attempts + 1, answer.message_id,
+        was.first_attempt or at, at, None, outcome.code, outcome.enhanced, outcome.text, outcome.remote_id, answer.account,
+    )  # fmt: skip
+
+
 class Batch:
     """One transaction's work.
 
     Attributes:
-        in_flight: what is begun and not settled once the transaction is committed.
+        in_flight: what is begun and not settled once the transaction is committed, and when it was begun.
     """
 
-    def __init__(self, records: Sequence[Record], at: int, in_flight: set[int]) -> None:
-        self.in_flight = set(in_flight)
+    def __init__(self, records: Sequence[Record], at: int, in_flight: Mapping[int, int]) -> None:
+        self.in_flight = dict(in_flight)
         self._settled: list[int] = []
+        self._known: dict[int, Delivery] = {}
         self._records = records
         self._at = at
         self._begins: list[tuple[str, str, int, int, int]] = []
@@ -98,12 +108,12 @@ class Batch:
             if record.begun is not None:
                 self._begin(connection, record.begun)
         self._flush(connection)
-        rows = {
-            row[0]: to_delivery(row)
-            for chunk in groups(list(dict.fromkeys(self._settled)))
-            for row in connection.execute(_READ[len(chunk)], chunk)
-        }
-        return [rows[number] for number in self._settled]
+        known = self._known
+        asked = [number for number in dict.fromkeys(self._settled) if number not in known]
+        for chunk in groups(asked):
+            for row in connection.execute(_READ[len(chunk)], chunk):
+                known[row[0]] = to_delivery(row)
+        return [known[number] for number in self._settled]
 
     def _begin(self, connection: sqlite3.Connection, intent: Intent) -> None:
         number = intent.delivery
@@ -113,7 +123,7 @@ class Batch:
         if not intent.first:
             self._again.append(number)
         self._touched.add(number)
-        self.in_flight.add(number)
+        self.in_flight[number] = self._at
 
     def _settle(self, connection: sqlite3.Connection, answer: Answer) -> None:
         number, outcome = answer.delivery, answer.outcome
@@ -122,8 +132,10 @@ class Batch:
             if outcome.verdict is Verdict.RELEASED:
                 return  # taken, but never begun: nothing to record
             self._begin(connection, Intent(number, answer.message_id, answer.account))
-        self.in_flight.discard(number)
+        begun = self.in_flight.pop(number)
         self._touched.add(number)
+        if answer.of is not None and outcome.verdict is Verdict.ACCEPTED:
+            self._known[number] = _sent(answer.of, answer, begun)
         if outcome.verdict is Verdict.RELEASED:
             self._releases.append((number,))
             return

@@ -284,8 +284,9 @@ class Draft:
             self._connection.execute("BEGIN")
             try:
                 yield self._connection
-            except BaseException:
-                # There is no journal to roll back with; a full disk has ended the transaction by itself, and that is to be told.
+            except Exception:
+                # There is no journal to roll back with; a full disk has ended the transaction by itself, and that is to be told. A Ctrl-C
+                # leaves it open: nobody needs the draft any more, and it may be closed before this is heard of.
                 if self._connection.in_transaction:
                     self._connection.execute("COMMIT")
                 raise

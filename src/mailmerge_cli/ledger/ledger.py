@@ -42,7 +42,7 @@ _PLAN_CACHE: Final = 64_000
 class Ledger(Reading):
     """A campaign's ledger; a context manager. See `Reading` for what can be asked."""
 
-    _in_flight: set[int]
+    _in_flight: dict[int, int]
     _inode: int
     _tentative = False
 
@@ -70,7 +70,7 @@ class Ledger(Reading):
             except BaseException:
                 connection.close()
                 raise
-        ledger._in_flight = set()
+        ledger._in_flight = {}
         ledger._inode = path.stat().st_ino
         return ledger
 
@@ -92,7 +92,7 @@ class Ledger(Reading):
             except BaseException:
                 connection.close()
                 raise
-        ledger._in_flight = set()
+        ledger._in_flight = {}
         ledger._inode = 0
         return ledger
 

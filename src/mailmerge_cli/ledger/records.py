@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
+from mailmerge_cli.model.delivery import Delivery
 from mailmerge_cli.model.mail import Outcome
 
 
@@ -38,6 +39,7 @@ class Answer(NamedTuple):
         message_id: needed only if the delivery may not have been begun (refused before its content).
         next_attempt: of a deferred one: when to try again; None: at once.
         give_up: of a deferred one: why it is not tried again and fails (`5 attempts`); empty: it stays deferred.
+        of: the delivery as the ledger had it before this attempt was begun; None if that is not known.
     """
 
     delivery: int
@@ -46,6 +48,7 @@ class Answer(NamedTuple):
     message_id: str = ""
     next_attempt: datetime | None = None
     give_up: str = ""
+    of: Delivery | None = None
 
 
 class Record(NamedTuple):

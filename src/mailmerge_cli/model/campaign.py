@@ -63,7 +63,6 @@ class RecipientSettings:
     start: str = ""  # the cell where the titles begin
     header_rows: int = 0  # 0: found out
     allow_empty: bool = False
-    password_command: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

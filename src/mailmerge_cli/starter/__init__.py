@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mailmerge_cli.starter.kind import Kind
-from mailmerge_cli.starter.own import OwnList
+from mailmerge_cli.starter.own import How, OwnList
 from mailmerge_cli.starter.write import campaign_files, write_campaign
 
-__all__ = ["Kind", "OwnList", "campaign_files", "write_campaign"]
+__all__ = ["How", "Kind", "OwnList", "campaign_files", "write_campaign"]

@@ -19,6 +19,18 @@ _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
 @dataclass(frozen=True, slots=True)
+class How:
+    """How a list was opened, where that had to be said; empty, or 0, else. The names are those of campaign.toml."""
+
+    sheet: str = ""
+    encoding: str = ""
+    delimiter: str = ""
+    table: str = ""
+    start: str = ""
+    header_rows: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class OwnList:
     """The list that a person already has.
 
@@ -26,15 +38,13 @@ class OwnList:
         path: where it is.
         columns: all of them.
         guess: what they are taken for.
-        sheet, encoding, delimiter: how it was opened, where that had to be said; empty else.
+        how: it was opened.
     """
 
     path: Path
     columns: tuple[Column, ...]
     guess: Guess
-    sheet: str = ""
-    encoding: str = ""
-    delimiter: str = ""
+    how: How = How()
 
 
 def own_files(kind: Kind, own: OwnList, folder: Path) -> dict[str, bytes]:
@@ -76,15 +86,14 @@ def _head(kind: Kind) -> list[str]:
 
 
 def _recipients(kind: Kind, own: OwnList, folder: Path) -> list[str]:
-    guess = own.guess
+    guess, how = own.guess, own.how
     lines = ["[recipients]", f"file = {_toml(_template(_place(own.path, folder)))}"]
-    if own.sheet:
-        lines.append(f"sheet = {_toml(_template(own.sheet))}")
-    lines += [
-        f"{key} = {_toml(text)}"
-        for key, text in (("encoding", own.encoding), ("delimiter", own.delimiter))
-        if text
-    ]
+    said = (
+        ("sheet", _template(how.sheet)), ("table", _template(how.table)), ("start", how.start),
+        ("encoding", how.encoding), ("delimiter", how.delimiter),
+    )  # fmt: skip
+    lines += [f"{key} = {_toml(text)}" for key, text in said if text]
+    lines += [f"header_rows = {how.header_rows}"] if how.header_rows else []
     lines += ["", *(f"# {_one_line(reason)}" for reason in guess.reasons)]
     lines += [
         _choice("email", guess.email, "the title of the column of addresses"),

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from mailmerge_cli.config import list_password
 from mailmerge_cli.config.list_password import ListPasswords, entry_name
 from mailmerge_cli.errors import CredentialsFault
 from mailmerge_cli.secret import Secret
@@ -31,16 +28,12 @@ def listed(tmp_path: Path) -> Path:
     return path
 
 
-def printing(text: str) -> tuple[str, ...]:
-    return (sys.executable, "-c", f"print({text!r})")
-
-
 def first(passwords: ListPasswords, path: Path) -> str:
     return next(passwords(path, "pay.xlsx")).reveal()
 
 
 def test_first_hit_wins(tmp_path: Path, listed: Path, ring: MemoryKeyring) -> None:
-    """Variable, file, systemd, command, keyring, prompt: each serves once those before it are gone."""
+    """Variable, file, systemd, keyring, prompt: each serves once those before it are gone."""
     (tmp_path / "file").write_text("of the file\nmore")
     (tmp_path / "list-password").write_text("of systemd\n")
     ring.entries["mailmerge-cli", entry_name(listed)] = "of the keyring"
@@ -49,15 +42,13 @@ def test_first_hit_wins(tmp_path: Path, listed: Path, ring: MemoryKeyring) -> No
         "MAILMERGE_LIST_PASSWORD_FILE": str(tmp_path / "file"),
         "CREDENTIALS_DIRECTORY": str(tmp_path),
     }
-    command = printing("of the command")
     found = []
     for gone in ("", *environ):
         environ.pop(gone, None)
-        found.append(first(ListPasswords(command, environ=environ), listed))
-    found.append(first(ListPasswords(environ={}), listed))
+        found.append(first(ListPasswords(environ=environ), listed))
     ring.entries.clear()
     found.append(first(ListPasswords(prompt=lambda _: Secret("of a person"), environ={}), listed))
-    of = ("variable", "file", "systemd", "command", "keyring")
+    of = ("variable", "file", "systemd", "keyring")
     assert found == [*(f"of the {way}".replace("the systemd", "systemd") for way in of), "of a person"]
 
 
@@ -68,7 +59,6 @@ def test_nothing_found_names_the_ways(listed: Path, ring: MemoryKeyring) -> None
     for way in (
         "MAILMERGE_LIST_PASSWORD_FILE",
         "list-password",
-        "password_command",
         f"list:{listed.resolve()}",
         "terminal",
     ):
@@ -78,7 +68,7 @@ def test_nothing_found_names_the_ways(listed: Path, ring: MemoryKeyring) -> None
 def test_a_wrong_one_ends_it(listed: Path, ring: MemoryKeyring) -> None:
     """A second password is not looked for when the first one does not open the file; its way is told, itself never."""
     environ = {"MAILMERGE_LIST_PASSWORD": "hunter2"}
-    found = ListPasswords(printing("other"), environ=environ)(listed, "pay.xlsx")
+    found = ListPasswords(environ=environ)(listed, "pay.xlsx")
     assert next(found) == Secret("hunter2")
     with pytest.raises(CredentialsFault, match=r"MAILMERGE_LIST_PASSWORD does not open pay\.xlsx") as caught:
         next(found)
@@ -110,31 +100,10 @@ def test_a_person_may_give_up(listed: Path, ring: MemoryKeyring) -> None:
         next(found)
 
 
-@pytest.mark.skipif(os.name != "posix", reason="owners are POSIX")
-def test_a_command_in_a_file_of_others_is_not_run(
-    tmp_path: Path, listed: Path, ring: MemoryKeyring, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A campaign.toml that another user owns, or that anybody may write, runs nothing."""
-    trace, toml = tmp_path / "trace", tmp_path / "campaign.toml"
-    toml.touch(0o644)
-    command = (sys.executable, "-c", f"open({str(trace)!r}, 'w'); print('x')")
-    toml.chmod(0o666)
-    with pytest.raises(CredentialsFault, match="anybody may write"):
-        first(ListPasswords(command, toml, environ={}), listed)
-    toml.chmod(0o644)
-    monkeypatch.setattr(list_password.os, "getuid", lambda: 12345)
-    if toml.stat().st_uid:
-        with pytest.raises(CredentialsFault, match="another user"):
-            first(ListPasswords(command, toml, environ={}), listed)
-    assert not trace.exists()
-    monkeypatch.undo()
-    assert first(ListPasswords(command, toml, environ={}), listed) == "x"
-
-
 def test_a_broken_keyring_is_told_and_no_end(listed: Path) -> None:
     """What the keyring says is told in a word, without what it was given; a person is asked all the same."""
     with keyring_in_place(BrokenKeyring()):
         with pytest.raises(CredentialsFault, match="RuntimeError"):
             first(ListPasswords(environ={}), listed)
         assert first(ListPasswords(prompt=lambda _: Secret("typed"), environ={}), listed) == "typed"
-    assert repr(ListPasswords(printing("x"))) == "ListPasswords()"
+    assert repr(ListPasswords()) == "ListPasswords()"

@@ -72,8 +72,24 @@ def test_a_table_by_name(book, name):
 
 
 def test_a_named_range(book):
-    """A name is as good as a table; rows below it are not read."""
-    assert read(book, table="First_two") == (["A:E-mail", "B:n"], [(2, ANN), (3, BOB)], ())
+    """A name is as good as a table; rows below it are not read, and that is told: somebody may have been added there."""
+    columns, rows, notes = read(book, table="First_two")
+    assert (columns, rows) == (["A:E-mail", "B:n"], [(2, ANN), (3, BOB)])
+    assert notes == (
+        "1 row stands below the range “First_two” and gets no mail, first row 4; make it longer in Excel if people stand there",
+    )
+
+
+def test_persons_below_a_table(book):
+    """Rows that were added below a table which did not grow are told; its totals and what stands beside it are not."""
+    found = openpyxl.load_workbook(book)
+    for number in (8, 9):
+        found["Pay roll"].cell(number, 2, "cle@example.com")
+    found["Pay roll"]["F12"] = "a remark"
+    found.save(book)
+    _, rows, notes = read(book, table="Payroll")
+    assert [number for number, _ in rows] == [4, 5]
+    assert notes[-1].startswith("2 rows stand below the table “Payroll” and get no mail, first row 8;")
 
 
 def test_named_columns(book):

@@ -136,6 +136,41 @@ def lean(path: Path, part: str, unit: bytes, size: int, *, in_cell: bool = False
     return path
 
 
+NAMES = "urn:oasis:names:tc:opendocument:xmlns"
+BEGIN = (
+    f'<office:document-content xmlns:office="{NAMES}:office:1.0" xmlns:table="{NAMES}:table:1.0" xmlns:text="{NAMES}:text:1.0">'
+    '<office:body><office:spreadsheet><table:table table:name="Pay">'
+)
+END = "</table:table></office:spreadsheet></office:body></office:document-content>"
+
+
+def line(text: str) -> str:
+    return f'<table:table-row><table:table-cell office:value-type="string"><text:p>{text}</text:p></table:table-cell></table:table-row>'
+
+
+def open_document(path: Path, rows: str, *, doctype: str = "", blanks: int = 0) -> Path:
+    """An .ods written by hand, with so many megabytes of blanks in it."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        archive.writestr(zipfile.ZipInfo("mimetype"), "application/vnd.oasis.opendocument.spreadsheet")
+        with archive.open("content.xml", "w", force_zip64=True) as content:
+            content.write((doctype + BEGIN + rows).encode())
+            for _ in range(blanks):
+                content.write(b" " * (1 << 20))
+            content.write(END.encode())
+    return path
+
+
+def test_F20_F21_an_open_document_bursts_no_more_than_a_workbook(tmp_path: Path) -> None:
+    """Blanks and entities are refused; a text of a thousand million spaces and a row a thousand million times are no work."""
+    path, rows = tmp_path / "bomb.ods", line("email") + line("a@example.com")
+    assert read(open_document(path, rows)) == "rows: 1\n"
+    assert "refused" in read(open_document(path, rows, blanks=1024))
+    assert "refused" in read(open_document(path, rows + line("&l9;"), doctype=DOCTYPE))
+    assert read(open_document(path, rows + line('x<text:s text:c="1000000000"/>')))
+    many = line("x").replace("<table:table-row>", '<table:table-row table:number-rows-repeated="1000000000">')
+    assert read(open_document(path, rows + many))
+
+
 @pytest.mark.parametrize("bomb", BOMBS)
 def test_F20_F21_a_bomb_is_refused_in_two_seconds_and_200_megabytes(tmp_path: Path, bomb: str) -> None:
     """It is named, and the process ends by itself."""

@@ -74,6 +74,7 @@ def test_rows_have_the_numbers_of_the_sheet(ending: str) -> None:
         assert [column.letter for column in source.columns][1:4] == ["B", "C", "D"]
         assert numbers(rows) == [4, 5, 7]
         assert any("1 blank row" in note for note in source.notes)
+        assert "1 hidden sheet is not read: “Old”" in source.notes
 
 
 def test_a_workbook_of_old_prints_plainly() -> None:
@@ -119,7 +120,7 @@ def test_F15_hidden_rows_are_refused(ending: str) -> None:
     with opened(f"hidden{ending}", hidden="skip") as source:
         assert numbers(list(source.rows())) == [2, 4, 5, 7]
         assert "2 hidden rows will be skipped" in source.notes
-        assert "hidden columns are read like the others: C, D" in source.notes
+        assert "2 hidden columns are read like the others: C, D" in source.notes
     with opened(f"hidden{ending}", hidden="send") as source:
         assert numbers(list(source.rows())) == [2, 3, 4, 5, 6, 7]
 
@@ -189,7 +190,7 @@ def test_xlsb(tmp_path: Path) -> None:
         open_source(path)
     with open_source(path, hidden="send") as source:
         first, second = source.rows()
-        assert "hidden columns are read like the others: B" in source.notes
+        assert "1 hidden column is read like the others: B" in source.notes
     assert (first.number, str(first.cells[1]), len(first.problems)) == (2, "12.5", 1)
     with pytest.raises(CellFault, match="#N/A"):
         str(first.cells[2])

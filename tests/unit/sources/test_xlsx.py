@@ -385,7 +385,7 @@ def test_F15_hidden_columns_are_read_and_told(tmp_path):
     book.save(path)
     with open_source(path) as source:
         assert [row.cells for row in source.rows()] == [("a@example.com", 1, 2)]
-        assert any("hidden columns are read like the others: B" in note for note in source.notes)
+        assert any("1 hidden column is read like the others: B" in note for note in source.notes)
 
 
 def test_F16_blank_rows(tmp_path):

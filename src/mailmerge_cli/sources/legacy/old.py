@@ -68,7 +68,7 @@ class OldWorkbookSource(SheetFile):
         )
         found = self._findings = findings[int(chosen.part)]
         return Sight(
-            chosen.name, chosen.hidden, tuple(found.merged), bool(found.hidden_rows), found.filtered, tuple(found.hidden_columns),
+            chosen.name, tuple(each.name for each in sheets if each.hidden), tuple(found.merged), bool(found.hidden_rows), found.filtered, tuple(found.hidden_columns),
             (_PLAIN,),
         )  # fmt: skip
 

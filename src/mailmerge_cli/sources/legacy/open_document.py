@@ -47,7 +47,7 @@ class OpenDocumentSource(SheetFile):
         found = reader.found[self._at]
         notes = (_UNSHOWN,) if found.unshown else ()
         return Sight(
-            chosen.name, chosen.hidden, tuple(found.merged), found.hides,
+            chosen.name, tuple(each.name for each in sheets if each.hidden), tuple(found.merged), found.hides,
             found.filtered, tuple(found.hidden_columns), notes,
         )  # fmt: skip
 

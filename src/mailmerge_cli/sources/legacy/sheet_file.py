@@ -15,6 +15,7 @@ from mailmerge_cli.model.cell import Cell
 from mailmerge_cli.model.table import Row
 from mailmerge_cli.sources.choices import Choices, Hidden
 from mailmerge_cli.sources.header import column_letter, columns_of
+from mailmerge_cli.sources.hidden import hidden_columns_note, hidden_sheets_note
 from mailmerge_cli.sources.levels import LINES, Line, find_titles
 from mailmerge_cli.sources.ranges import Range, read_range
 from mailmerge_cli.sources.scruple import FORBIDDEN, forbidden_problems
@@ -32,7 +33,7 @@ class Sight:
 
     Attributes:
         sheet: its name.
-        unseen: a person does not see its tab.
+        unseen: the names of all sheets whose tabs a person does not see.
         merged: ranges.
         hides: some row is hidden, perhaps a blank one.
         filtered: by a filter.
@@ -41,7 +42,7 @@ class Sight:
     """
 
     sheet: str
-    unseen: bool
+    unseen: tuple[str, ...]
     merged: tuple[Range, ...] = ()
     hides: bool = False
     filtered: bool = False
@@ -72,8 +73,7 @@ class SheetFile(TableFile):
             self._sight = self._look(stream)
         self._merged = tuple(_shifted(self._sight.merged, self._top, self._left))
         notes = (*self._sight.notes, *self._read_header(), *self._of_columns(), *self._of_rows())
-        if self._sight.unseen:
-            notes += (f"the sheet “{self._sight.sheet}” is hidden",)
+        notes += hidden_sheets_note(self._sight.unseen, self._sight.sheet)
         self._opening_notes = notes
         self.notes = notes
         self.fingerprint = self._snapshot.fingerprint(
@@ -122,10 +122,7 @@ class SheetFile(TableFile):
             for column in self.columns
             if any(first <= column.index + self._left <= last for first, last in runs)
         ]
-        more = ", …" if len(letters) > 10 else ""
-        return (
-            (f"hidden columns are read like the others: {', '.join(letters[:10])}{more}",) if letters else ()
-        )
+        return hidden_columns_note(letters)
 
     def _of_rows(self) -> tuple[str, ...]:
         """What becomes of hidden rows (F15). Refused unless the person said what is meant."""

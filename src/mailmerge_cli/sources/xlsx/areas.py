@@ -26,6 +26,7 @@ class Area:
         exact: the titles begin in its first row and first column.
         header_rows: rows of titles, where the workbook says it; else 0.
         notes: what a person should know.
+        named: what a person calls it, and its last row with totals; None for a sheet.
     """
 
     sheet: Sheet
@@ -33,6 +34,7 @@ class Area:
     exact: bool = False
     header_rows: int = 0
     notes: tuple[str, ...] = ()
+    named: tuple[str, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,8 @@ def _of_table(found: _Named, name: str) -> Area:
         rows = f"row {where.bottom}" if found.totals == 1 else f"rows {bottom + 1}–{where.bottom}"
         notes = (f"{rows}: totals of the table “{found.name}”, not sent",)
     area = Range(where.top, where.left, bottom, where.right, where.reference)
-    return Area(found.sheet, area, exact=True, header_rows=found.header, notes=notes)
+    named = f"the table “{found.name}”", where.bottom
+    return Area(found.sheet, area, exact=True, header_rows=found.header, notes=notes, named=named)
 
 
 def _of_name(found: _Named, name: str) -> Area:
@@ -103,7 +106,7 @@ def _of_name(found: _Named, name: str) -> Area:
     where = found.range
     if (where.top, where.left) == (where.bottom, where.right):
         return _from(found.sheet, where.reference)
-    return Area(found.sheet, where)
+    return Area(found.sheet, where, named=(f"the range “{found.name}”", where.bottom))
 
 
 def _found(named: list[_Named], wanted: str, within: Sheet | None, name: str) -> _Named:

@@ -11,6 +11,7 @@ from mailmerge_cli.errors import Problem, Refused
 from mailmerge_cli.model.table import Row
 from mailmerge_cli.sources.choices import Choices, Hidden
 from mailmerge_cli.sources.header import column_letter, columns_of
+from mailmerge_cli.sources.hidden import hidden_columns_note, hidden_sheets_note
 from mailmerge_cli.sources.levels import LINES, Line, find_titles
 from mailmerge_cli.sources.ranges import TALLEST, WIDEST, Range
 from mailmerge_cli.sources.scruple import forbidden_problems
@@ -45,7 +46,7 @@ class WorkbookSource(TableFile):
             area = chosen_area(
                 package, workbook, sheet=choices.sheet, table=choices.table, start=choices.start
             )
-            self._part, self._range = area.sheet.part, area.range
+            self._part, self._range, self._named = area.sheet.part, area.range, area.named
             self._epoch1904, self._uncalculated = workbook.epoch1904, workbook.uncalculated
             self._codes = read_codes(package, workbook.styles)
             self._strings = read_strings(package, workbook.strings)
@@ -54,8 +55,7 @@ class WorkbookSource(TableFile):
             header_notes = self._read_header(package, area)
             hidden_notes = self._judge_hidden(package, found)
         notes = [*workbook.notes, *area.notes, *header_notes, *hidden_notes, *_lock_notes(path)]
-        if area.sheet.hidden:
-            notes.append(f"the sheet “{area.sheet.name}” is hidden")
+        notes += hidden_sheets_note([each.name for each in workbook.sheets if each.hidden], area.sheet.name)
         self._opening_notes = tuple(notes)
         self.notes = self._opening_notes
         self.fingerprint = self._snapshot.fingerprint(
@@ -80,18 +80,21 @@ class WorkbookSource(TableFile):
     def _maker(self) -> CellMaker:
         return CellMaker(self._strings, self._codes, self._epoch1904, self._uncalculated)
 
-    def _rows(self, reader: SheetReader) -> Iterator[SheetRow]:
-        """The rows of the range, their cells from its first column on."""
+    def _rows(self, reader: SheetReader, tally: Tally | None = None) -> Iterator[SheetRow]:
+        """The rows of the range, their cells from its first column on; those below it are told to `tally`."""
         top, left, bottom = self._range.top, self._range.left, self._range.bottom
         if (top, left, bottom) == (1, 0, TALLEST):
             yield from reader.rows()
             return
         for row in reader.rows():
-            if row.number > bottom:
+            if row.number > bottom and tally is None:
                 return
             if row.number >= top:
                 del row.cells[:left]
-                yield row
+                if row.number <= bottom:
+                    yield row
+                elif tally is not None:
+                    tally.meet_below(row)
 
     def _read_header(self, package: Package, area: Area) -> tuple[str, ...]:
         reader = SheetReader(package, self._part, self._maker(), self._range.right + 1)
@@ -131,11 +134,7 @@ class WorkbookSource(TableFile):
             for column in self.columns
             if any(first <= column.index + left <= last for first, last in runs)
         ]
-        if not letters:
-            return ()
-        return (
-            f"hidden columns are read like the others: {', '.join(letters[:10])}{', …' if len(letters) > 10 else ''}",
-        )
+        return hidden_columns_note(letters)
 
     def _judge_hidden(self, package: Package, found: Survey) -> tuple[str, ...]:
         """What becomes of hidden rows (F15). Refused unless the person said what is meant."""
@@ -176,8 +175,8 @@ class WorkbookSource(TableFile):
         reader = SheetReader(Package(stream, str(self._snapshot.path)), self._part, maker, self._width)
         merged = MergedRows(self._merged, self._header, len(self.columns))
         # What stands beside a range that the person named is no part of the list.
-        tally = Tally(self._header, beside=self._range.right == WIDEST - 1)
-        for row in self._rows(reader):
+        tally = Tally(self._header, beside=self._range.right == WIDEST - 1, named=self._named)
+        for row in self._rows(reader, tally):
             if row.number <= self._header:
                 continue
             if row.hidden and skip:

@@ -16,14 +16,17 @@ class Tally:
     Args:
         header: the last row of titles.
         beside: cells right of the columns are told.
+        named: what the list is called, and its last row; rows below that are told. None for a whole sheet.
 
     Attributes:
         last: the last row that was read.
         blank: rows without a value between those that were read.
     """
 
-    def __init__(self, header: int, *, beside: bool = True) -> None:
+    def __init__(self, header: int, *, beside: bool = True, named: tuple[str, int] | None = None) -> None:
         self._beside = beside
+        self._name, self._bottom = named or ("", 0)
+        self._below_count = self._below_first = 0
         self.last, self.blank = header, 0
         self._beyond = ""
         self._machine = ""
@@ -51,6 +54,12 @@ class Tally:
         """A row that holds nothing but values right of the columns."""
         self._beyond = self._beyond or row.beyond
 
+    def meet_below(self, row: SheetRow) -> None:
+        """A row below the range; somebody who was added there, so that the range did not grow, would be forgotten."""
+        if row.number > self._bottom and not row.blank:
+            self._below_count += 1
+            self._below_first = self._below_first or row.number
+
     def notes(self, maker: CellMaker) -> tuple[str, ...]:
         """All of it, in words."""
         notes = []
@@ -58,6 +67,12 @@ class Tally:
             notes.append(f"{counted(self.blank, 'blank row was', 'blank rows were')} skipped")
         if self._beyond and self._beside:
             notes.append(f"cells right of the last column title are not read; the first is {self._beyond}")
+        if self._below_count:
+            rows = counted(self._below_count, "row stands", "rows stand")
+            notes.append(
+                f"{rows} below {self._name} and {'gets' if self._below_count == 1 else 'get'} no mail, first row {self._below_first}; "
+                "make it longer in Excel if people stand there"
+            )
         if maker.long_number:
             notes.append(
                 f"cell {maker.long_number} holds a number of more than 15 figures, and Excel has lost the rest; keep it as text"
