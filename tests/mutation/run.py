@@ -1,4 +1,4 @@
-"""Mutation testing of what must not be wrong: the states, the throttle, what a refusal means. About six minutes.
+"""Mutation testing of what must not be wrong: the states, the throttle, what a refusal means. About ten minutes.
 
     python tests/mutation/run.py            # needs the extra `measure`; Linux or macOS
 

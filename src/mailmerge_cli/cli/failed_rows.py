@@ -12,6 +12,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from mailmerge_cli.address import AddressFault, parse_address
 from mailmerge_cli.cli.answers import people, ungrouped
 from mailmerge_cli.cli.opened_list import OpenedList
 from mailmerge_cli.cli.screen import Screen
@@ -19,13 +20,15 @@ from mailmerge_cli.cli.typed import typed_of
 from mailmerge_cli.errors import ExitCode, FileMissing, LedgerFault, Refused, Stopped, UsageFault
 from mailmerge_cli.ledger.lock import is_held
 from mailmerge_cli.ledger.reading import Reading
+from mailmerge_cli.model.campaign import Duplicates
 from mailmerge_cli.model.cell import Cell, CellFault
-from mailmerge_cli.model.delivery import State
+from mailmerge_cli.model.delivery import Delivery, State
 from mailmerge_cli.report.answers import Answers
 from mailmerge_cli.report.book.cut import NoCopy
 from mailmerge_cli.report.log_file import replacing, told
 from mailmerge_cli.sources.delimited import DelimitedSource
 from mailmerge_cli.sources.jsonl import JsonLinesSource
+from mailmerge_cli.sources.totals import Totals
 
 if TYPE_CHECKING:
     from mailmerge_cli.cli.prepare import Inputs
@@ -33,7 +36,13 @@ if TYPE_CHECKING:
     from mailmerge_cli.sources.table_file import TableFile
 
 _FAILED = (State.FAILED, State.INVALID)
-_HAVE_IT = {State.SENT: "has the mail already", State.IN_DOUBT: "may have the mail already"}
+_HAVE_IT = {
+    State.SENT: "has the mail already",
+    State.IN_DOUBT: "may have the mail already",
+    State.PENDING: "gets the mail from the run itself",
+    State.DEFERRED: "gets the mail from the run itself",
+}
+_BUSY = (*_HAVE_IT, State.SENDING)
 
 
 def write_failed_rows(
@@ -42,7 +51,7 @@ def write_failed_rows(
     """Write the rows of those in `states` (default: failed and invalid) to a new list; returns the exit code.
 
     Raises:
-        UsageFault: sent or doubtful ones are asked for, or the file's ending does not fit the list.
+        UsageFault: those are asked for who have the mail, may have it or will get it; or the file's ending does not fit the list.
         Refused: there is nobody, or the list is not the one any more that was sent.
         Stopped: a `send` is at work, so nobody knows yet.
         LedgerFault, FileMissing: the file cannot be written.
@@ -81,17 +90,16 @@ def _check_new(path: Path) -> None:
 def _write(path: Path, inputs: Inputs, opened: OpenedList, ledger: Reading, wanted: tuple[State, ...]) -> int:
     """How many people are in the file that was written."""
     source = _source(inputs, path)
-    answers = Answers(people(inputs), ledger, opened.run)
-    rows: dict[int, None] = {}
-    found: set[int] = set()
-    for number, delivery in answers:
-        if delivery.state in wanted:
-            rows[number] = None
-            found.add(delivery.id)
     expected = sum(1 for _ in ledger.deliveries(opened.run, wanted))
     if not expected:
         raise Refused(f"Nobody of run {opened.run.label} is {' or '.join(wanted)}.")
-    if not found:
+    answers = Answers(people(inputs), ledger, opened.run)
+    found = {number: delivery for number, delivery in answers if delivery.state in wanted}
+    twins = _twins(found.values(), opened, ledger)
+    rows = _persons(source, {number for number, delivery in found.items() if delivery.id not in twins})
+    if found and not rows:
+        raise Refused(f"Whoever is {' or '.join(wanted)} stands in the list twice, and has his mail or gets it.")
+    if not rows:
         raise Refused(
             f"None of the {expected} has a row in the list as it is now.",
             hint="Was it changed since, or is it another list? The log still has them: mailmerge log --format csv.",
@@ -99,7 +107,34 @@ def _write(path: Path, inputs: Inputs, opened: OpenedList, ledger: Reading, want
     check = partial(_compare, source, rows)
     with told(path, "the file of failed rows", "--failed-rows"), replacing(path, check) as out:
         _copy(out, source, rows)
-    return len(found)
+    return len({found[number].id for number in rows})
+
+
+def _twins(found: Collection[Delivery], opened: OpenedList, ledger: Reading) -> set[int]:
+    """Those who were skipped because their address stands in another row, whose mail is out or on its way."""
+    if opened.place.campaign.recipients.duplicates is Duplicates.SEND:
+        return set()  # people who share an address each have a mail of their own
+    skipped = [one for one in found if one.state is State.SKIPPED and one.address]
+    if not skipped:
+        return set()
+    addresses = {_folded(one.address) for one in skipped}
+    busy = {_folded(one.address) for one in ledger.deliveries(opened.run, _BUSY)} & addresses
+    return {one.id for one in skipped if _folded(one.address) in busy}
+
+
+def _folded(address: str) -> str:
+    try:
+        return parse_address(address).folded
+    except AddressFault:
+        return address.casefold()
+
+
+def _persons(source: TableFile, numbers: Collection[int]) -> list[int]:
+    """The rows without those that, at the end of the copy, would be taken for totals: a department's sum is nobody."""
+    if not numbers:
+        return []
+    chosen = (row for row in source.rows() if row.number in numbers)
+    return [row.number for row in Totals(source.columns, source.choices.persons).without(chosen)]
 
 
 def _source(inputs: Inputs, path: Path) -> TableFile:
