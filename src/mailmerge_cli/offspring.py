@@ -1,6 +1,7 @@
 """Processes that this one starts to work for it: how they are born, and how they mind nobody but the one who started them.
 
-Rule 1: a Ctrl-C in the terminal, or a SIGTERM to the whole group, is for the process that the person started; it tells the others.
+Rule 1: a Ctrl-C in the terminal, its end (SIGHUP), or a SIGTERM to the whole group, is for the process that the person started; it
+tells the others.
 Rule 2: nothing of a child's troubles reaches the person's screen from the child itself; who started it notices its end.
 """
 
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from multiprocessing.context import SpawnProcess
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, *((signal.SIGHUP,) if hasattr(signal, "SIGHUP") else ()))
 
 
 def bear(target: Callable[..., None], *parts: Any) -> SpawnProcess:

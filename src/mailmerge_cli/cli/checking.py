@@ -112,7 +112,10 @@ class Checking:
     def _tell(self, preparation: Preparation) -> None:
         plan = preparation.plan
         if plan.problems_total:
-            self._screen.warn(f"{plan.invalid} rows are invalid; `send` would leave them out:")
+            rows = "1 row is invalid; `send` would leave it out:"
+            if plan.invalid != 1:
+                rows = f"{plan.invalid} rows are invalid; `send` would leave them out:"
+            self._screen.warn(rows)
             self._screen.problems(plan.problems, plan.problems_total)
         skipped = f", {plan.skipped} skipped" if plan.skipped else ""
         unselected = f", {plan.unselected} not selected by where" if plan.unselected else ""
@@ -122,7 +125,8 @@ class Checking:
                 f"Run {self._label}: {state.sent} sent, {state.left} left{skipped}. Nothing differs from the ledger."
             )
         else:
-            self._screen.say(f"All is well: {plan.mails} mails would be sent{skipped}{unselected}.")
+            mails = "1 mail" if plan.mails == 1 else f"{plan.mails} mails"
+            self._screen.say(f"All is well: {mails} would be sent{skipped}{unselected}.")
 
     def _summary(
         self, place: Place, code: ExitCode, reason: str, problems: tuple[Problem, ...], total: int

@@ -29,7 +29,9 @@ def _headline(summary: Summary) -> str:
     word = {
         RunOutcome.COMPLETE: "complete" if summary.reason is None else "ended, but not all went well",
         RunOutcome.INCOMPLETE: "stopped early, mails are left",
-        RunOutcome.REFUSED: "refused, nothing was sent",
+        RunOutcome.REFUSED: "stopped early, something has to be mended first"
+        if summary.sent_now
+        else "refused, nothing was sent",
         RunOutcome.INTERRUPTED: "not begun" if summary.untouched else "interrupted",
     }[summary.outcome]
     return f"{run}{word}.{now}" if run else f"{word.capitalize()}.{now}"

@@ -97,8 +97,10 @@ def _write(path: Path, inputs: Inputs, opened: OpenedList, ledger: Reading, want
     found = {number: delivery for number, delivery in answers if delivery.state in wanted}
     twins = _twins(found.values(), opened, ledger)
     rows = _persons(source, {number for number, delivery in found.items() if delivery.id not in twins})
-    if found and not rows:
-        raise Refused(f"Whoever is {' or '.join(wanted)} stands in the list twice, and has his mail or gets it.")
+    if twins and not rows:
+        raise Refused(
+            f"Whoever is {' or '.join(wanted)} stands in the list twice, and has his mail or gets it."
+        )
     if not rows:
         raise Refused(
             f"None of the {expected} has a row in the list as it is now.",
@@ -118,7 +120,8 @@ def _twins(found: Collection[Delivery], opened: OpenedList, ledger: Reading) -> 
     if not skipped:
         return set()
     addresses = {_folded(one.address) for one in skipped}
-    busy = {_folded(one.address) for one in ledger.deliveries(opened.run, _BUSY)} & addresses
+    mails = (_folded(one.address) for one in ledger.deliveries(opened.run, _BUSY))
+    busy = {address for address in mails if address in addresses}
     return {one.id for one in skipped if _folded(one.address) in busy}
 
 
@@ -186,10 +189,10 @@ def _compare(source: TableFile, rows: Collection[int], copy: Path) -> None:
             same = old is not None and now is not None and titles[0] == titles[1]
             if not same or not (old.problems or _shown(old) == _shown(now)):
                 place = f"row {old.number}" if old else "a row"
-                raise Refused(
-                    f"{place} cannot be copied so that it shows the same.",
-                    hint="Where the list's encoding is guessed, say it: --encoding, or encoding = … under [recipients].",
-                )
+                hint = "Where the list's encoding is guessed, say it: --encoding, or encoding = … under [recipients]."
+                if not isinstance(source, DelimitedSource):
+                    hint = "Save the list as CSV before it is sent. Who failed is told by: mailmerge log --state failed"
+                raise Refused(f"{place} cannot be copied so that it shows the same.", hint=hint)
 
 
 def _shown(row: Row) -> list[str | None]:

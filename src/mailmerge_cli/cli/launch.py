@@ -97,14 +97,14 @@ def workers_for(wish: str, mails: int, connections: int, rates: Sequence[Rate]) 
     """How many worker processes help; 0: this process makes and sends the mails itself.
 
     Args:
-        wish: a number, of which 1 means this process alone; or `auto`.
+        wish: a number, of which 1 means this process alone; or `auto`: one for each core but one, which is this process's.
         mails: that this call is going to send.
         connections: at a time; no worker has less than one.
         rates: that hold; `auto` starts no worker that a throttled run would not use.
     """
     if wish == "auto":
         slow = any(rate.count / rate.seconds < _SLOW for rate in rates)
-        number = 0 if slow or mails < _FEW else min(offspring.cores(), _MOST)
+        number = 0 if slow or mails < _FEW else min(offspring.cores() - 1, _MOST)
     else:
         number = int(wish)
     number = min(number, connections, mails)

@@ -205,7 +205,7 @@ def _standing(inputs: Inputs, ledger: Reading, run: Run) -> Premises | None:
 def _hands(workers: str) -> int:
     """How many processes may help this one to check a long list."""
     if workers == "auto":
-        return cores() if cores() > 1 else 0
+        return cores() - 1
     return int(workers) if int(workers) > 1 else 0
 
 

@@ -6,10 +6,13 @@ import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
+from mailmerge_cli.engine.worker import WorkerBug
 from mailmerge_cli.errors import MailmergeError
 
 # Their texts name files, names of code and types, not values.
-_HARMLESS = (MailmergeError, OSError, ImportError, AttributeError, NameError, RecursionError, MemoryError)
+_HARMLESS = (
+    MailmergeError, WorkerBug, OSError, ImportError, AttributeError, NameError, RecursionError, MemoryError,
+)  # fmt: skip
 
 
 def trace_lines(error: BaseException) -> list[str]:

@@ -106,7 +106,7 @@ CAMPAIGN_KEYS: tuple[Key, ...] = (
         field="rates", given="rate"),
     Key("sending", "connections", kinds.COUNT, "the account's", "--connections", "At most so many connections at a time.",
         given="connections"),
-    Key("sending", "workers", kinds.WORKERS, "1", "--workers", 'Processes that check the list and make messages; "auto": as many as help.',
+    Key("sending", "workers", kinds.WORKERS, "auto", "--workers", 'Processes that check the list and make messages; "auto": as many as help; 1: one alone.',
         given="workers"),
     Key("sending", "only_domains", kinds.DOMAINS, "any", "--only-domain", "An address of another domain is an error.",
         given="only_domain"),

@@ -93,8 +93,10 @@ class Desk:
         parcel, self._ahead = self._ahead, None
         return parcel
 
-    def give_back(self, parcel: Parcel) -> None:
-        """It was not sent: it comes round again, before the others."""
+    def give_back(self, parcel: Parcel, now: Delivery | None = None) -> None:
+        """It was not sent: it comes round again, before the others. `now`: the ledger's line of it, if it is no longer the same."""
+        if now is not None:
+            self.on_the_way[parcel.delivery] = Carried(now, parcel)
         self.handed_out -= 1
         self._returned.append(parcel)
 

@@ -226,6 +226,32 @@ class Post:
     def _commit(self, ticket: int, number: int, done: int, outcome: Word | None, begun: int) -> None:
         line = self._lines[number][0]
         settled = (self._off(done), whole(outcome)) if outcome is not None else None
+        if begun and settled is not None and settled[1].verdict is not Verdict.ACCEPTED:
+            self._commit_apart(ticket, line, settled, begun)
+        else:
+            self._enter(ticket, line, settled, begun)
+
+    def _commit_apart(self, ticket: int, line: Line, settled: tuple[Parcel, Outcome], begun: int) -> None:
+        """An outcome that may stop the run is written by itself: if it does, the next content must not leave any more."""
+        frames = self._frames
+
+        def go_on() -> None:
+            if frames is None or frames is not self._frames or begun not in self._stock:
+                return  # the worker is gone, or has given it back meanwhile
+            if (error := line.gate.error) is not None:
+                frames.say(Say.FAULT, ticket, portable(error))
+            else:
+                self._enter(ticket, line, None, begun)
+
+        def written(fault: Exception | None) -> None:
+            if fault is None:
+                asyncio.get_running_loop().call_soon(go_on)  # by then the run knows whether it goes on
+            elif frames is not None:
+                frames.say(Say.FAULT, ticket, portable(fault))
+
+        line.enter(settled, None, written, self._acknowledge)
+
+    def _enter(self, ticket: int, line: Line, settled: tuple[Parcel, Outcome] | None, begun: int) -> None:
         entry = None
         if begun:
             entry = self._begun[begun] = _Begun(line, self._stock.pop(begun))
@@ -237,14 +263,17 @@ class Post:
         return begun.parcel if begun is not None else self._stock.pop(delivery)
 
     def _when_written(self, ticket: int, entry: _Begun | None) -> Written:
+        frames, tickets = self._frames, self._written  # this very worker's: its successor counts from 1 too
+
         def written(fault: Exception | None) -> None:
             if fault is not None:
-                self._say(Say.FAULT, ticket, portable(fault))
+                if ticket and frames is not None:
+                    frames.say(Say.FAULT, ticket, portable(fault))
                 return
             if entry is not None:
                 entry.allowed = True
             if ticket:
-                self._written.append(ticket)
+                tickets.append(ticket)
 
         return written
 
@@ -252,35 +281,38 @@ class Post:
         """At once: contents wait for it. New parcels come behind what the run has to learn of the outcomes."""
         if self._frames is None:
             return
-        tickets, self._written = self._written, []
-        if tickets:
-            self._say(Say.WRITTEN, tickets)
+        if self._written:
+            self._say(Say.WRITTEN, self._written.copy())
+            self._written.clear()
             self._frames.flush()
         asyncio.get_running_loop().call_soon(self.follow)
 
     def _permit(self, number: int) -> None:
-        self._do(self._ask_for_permit(self._lines[number][0]))
+        self._do(self._ask_for_permit(self._frames, self._lines[number][0]))
 
-    async def _ask_for_permit(self, line: Line) -> None:
-        self._say(Say.PERMITTED, line.number, await line.permit())
+    async def _ask_for_permit(self, frames: Frames | None, line: Line) -> None:
+        granted = await line.permit()
+        if frames is not None:
+            frames.say(Say.PERMITTED, line.number, granted)
 
     def _ended(self, number: int, error: Exception | None) -> None:
         if number in self._lines:
             _end_all([self._lines[number][1]], error)
 
     def _ask(self, ticket: int, kind: str, refresh: bool) -> None:
-        self._do(self._give_secret(ticket, kind, refresh=refresh))
+        if self._frames is not None:
+            self._do(self._give_secret(self._frames, ticket, kind, refresh=refresh))
 
-    async def _give_secret(self, ticket: int, kind: str, *, refresh: bool) -> None:
+    async def _give_secret(self, frames: Frames, ticket: int, kind: str, *, refresh: bool) -> None:
         try:
             if kind == "token":
                 secret = await self._credentials.token(refresh=refresh)
             else:
                 secret = await self._credentials.password()
         except Exception as error:  # noqa: BLE001  the line that asked tells it
-            self._say(Say.FAULT, ticket, portable(error))
+            frames.say(Say.FAULT, ticket, portable(error))
         else:
-            self._say(Say.SECRET, ticket, secret.reveal(), None)
+            frames.say(Say.SECRET, ticket, secret.reveal(), None)
 
     def _hear_trace(self, text: str) -> None:
         if self._trace is not None:

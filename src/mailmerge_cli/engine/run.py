@@ -146,9 +146,10 @@ class Engine:
             done, _ = await asyncio.wait(self._carriers)
         finally:
             self._tell(Connected(0))
-        for carrier in done:
-            if not carrier.cancelled() and (error := carrier.exception()) is not None:
-                raise error
+        # All of them are asked: what nobody asks for asyncio prints, and the text of a bug may hold a cell.
+        errors = [carrier.exception() for carrier in done if not carrier.cancelled()]
+        for error in filter(None, errors):
+            raise error
         if self.gate.stopped:
             return False
         if self._desk.limit_reached:
@@ -328,7 +329,7 @@ class Engine:
         comes_again = delivery.state is State.PENDING  # released, or refused for no fault of its own
         carried = self._desk.done(delivery.id, keep=comes_again)
         if comes_again:
-            self._desk.give_back(carried.parcel)
+            self._desk.give_back(carried.parcel, delivery)
         if outcome.verdict is Verdict.ACCEPTED:
             self._sent += 1
             self.gate.success()

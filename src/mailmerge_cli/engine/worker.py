@@ -48,7 +48,7 @@ class Recipe:
 
 
 class WorkerBug(Exception):
-    """A bug that showed itself in a worker; the text is its traceback."""
+    """A bug that showed itself in a worker; the text is its traceback, without any value."""
 
 
 def work(sock: socket.socket, _: object = None) -> None:
@@ -291,12 +291,19 @@ class _Credentials:
 
 
 def portable(error: Exception) -> Exception:
-    """An error that survives the way to another process: ours as they are, others as a traceback."""
+    """An error that survives the way to another process: ours as they are, others as a traceback without values."""
     if isinstance(error, MailmergeError):
         with suppress(Exception):
             pickle.loads(pickle.dumps(error))  # noqa: S301  our own octets
             return error
-    return WorkerBug("".join(traceback.format_exception(error)))
+    return WorkerBug(_where(error))
+
+
+def _where(error: BaseException) -> str:
+    """Frames and kind of an exception and of what it came from; not their texts, which may hold a cell."""
+    came_from = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    before = _where(came_from) if came_from is not None else ""
+    return before + "".join(traceback.format_tb(error.__traceback__)) + f"{type(error).__name__}\n"
 
 
 def _nothing(_: object) -> NoReturn:

@@ -82,7 +82,7 @@ class SendingSettings:
 
     rates: tuple[Rate, ...] = ()
     connections: int = 0  # 0: the account's
-    workers: str = "1"
+    workers: str = "auto"
     only_domains: tuple[str, ...] = ()
     on_invalid: OnInvalid = OnInvalid.REFUSE
     attempts: int = 5

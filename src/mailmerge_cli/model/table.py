@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Protocol, Self
+from typing import NamedTuple, Protocol, Self
 
 from mailmerge_cli.errors import Problem
 from mailmerge_cli.model.cell import Cell, LinesCell
@@ -36,9 +36,8 @@ class Column:
     holds_lines: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One row, or several lines of the list that are one mail.
+class Row(NamedTuple):
+    """One row, or several lines of the list that are one mail. A tuple: every process makes all rows of the list.
 
     Attributes:
         number: the line that the person sees in the sheet or, for text files, the line on which the record begins; of

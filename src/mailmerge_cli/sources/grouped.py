@@ -11,7 +11,7 @@ import hashlib
 import unicodedata
 from array import array
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 from types import TracebackType
 from typing import Any, Self
@@ -158,7 +158,7 @@ class GroupedSource:
         try:
             return line if where(line) else None
         except Refused as fault:
-            return replace(line, problems=fault.problems)
+            return line._replace(problems=fault.problems)
 
     def _row(self, value: str, lines: tuple[Row, ...]) -> Row:
         first = lines[0]

@@ -23,7 +23,10 @@ LINES = 40
 """Lines of the table's top that are looked at."""
 
 _WHOLE = 0.75  # of the table's width: a heading is rarely merged over less
-
+# What to do about a person in a row of titles.
+_ABOVE = 'write a row of titles above the first person, or say start = "A{below}" if they stand below'
+_COUNTED = "header_rows must count rows of titles only"
+_MERGED = "unmerge the cells of the titles that reach down to that row, or say how many rows of titles there are (header_rows)"
 
 _Title = tuple[tuple[int, int], str]
 
@@ -74,13 +77,13 @@ class _Top:
     def titles(self, wanted: int, exact: bool) -> Titles:
         first = 0 if exact else self._count_headings()
         top = self._lines[first].place
-        self._refuse_persons(top, top)
+        self._refuse_persons(top, top, _ABOVE)
         if wanted:
             bottom = top + wanted - 1
         else:
             bottom = self._bottom(top)
             self._refuse_more(top, bottom)
-        self._refuse_persons(top, bottom)
+        self._refuse_persons(top, bottom, _COUNTED if wanted else _MERGED)
         paths = self._paths(top, bottom)
         return Titles(top, bottom, paths, self._notes(first, top, bottom, bool(wanted)))
 
@@ -185,28 +188,23 @@ class _Top:
                 top, after[0].place, f"{self._told(after[0].place)} may hold titles too, or a person"
             )
 
-    def _refuse_persons(self, top: int, bottom: int) -> None:
+    def _refuse_persons(self, top: int, bottom: int, hint: str) -> None:
         """Whoever stands in a row that is taken for titles gets no mail."""
         for place in range(top, bottom + 1):
             if place in self._at and self._at[place].has_address:
-                raise self._person(place, top == bottom)
+                raise self._person(place, hint)
 
-    def _person(self, place: int, alone: bool) -> Refused:
+    def _person(self, place: int, hint: str) -> Refused:
+        number = self._number(place)
         message = f"{self._told(place)} should hold the titles of the columns, and an address stands in it"
-        below = self._number(place) + 1
-        hint = (
-            f'write a row of titles above the first person, or say start = "A{below}" if they stand below'
-            if alone
-            else "header_rows must count rows of titles only"
-        )
-        problem = Problem(self._number(place), None, "header", message)
-        return Refused(f"{self._source}: {message}", hint=hint, problems=(problem,))
+        problem = Problem(number, None, "header", "an address stands where a title should")
+        return Refused(f"{self._source}: {message}", hint=hint.format(below=number + 1), problems=(problem,))
 
     def _unclear(self, top: int, bottom: int, reason: str) -> Refused:
         message = f"which rows hold the titles is not clear: {reason}"
         first, count = self._number(top), min(max(bottom - top + 1, 2), MOST)
         hint = (
-            f"say it under [recipients] in campaign.toml: header_rows = 1 if row {first} alone holds titles, header_rows = {count} if "
+            f"say it under [recipients] in campaign.toml, or type it (--header-rows, --start): header_rows = 1 if row {first} alone holds titles, header_rows = {count} if "
             f'{count} rows from there do, or start = "A{first + 1}" if they begin there'
         )
         return Refused(

@@ -68,15 +68,11 @@ def is_remark(cell: Cell) -> bool:
 
 def heads(line: Line, after: Sequence[Line]) -> bool:
     """Whether a line holds titles: words, and below them there are addresses or numbers."""
-    texts = [str(line.at(column)).strip() for column in line.filled]
-    return (
-        line.of_words
-        and len(set(texts)) == len(texts)
-        and any(
-            not isinstance(cell, str) or _of_data(cell)
-            for other in after
-            for cell in map(other.at, line.filled)
-        )
+    if not line.of_words:
+        return False  # an error value among them: it has no text
+    texts = {str(line.at(column)).strip() for column in line.filled}
+    return len(texts) == len(line.filled) and any(
+        not isinstance(cell, str) or _of_data(cell) for other in after for cell in map(other.at, line.filled)
     )
 
 

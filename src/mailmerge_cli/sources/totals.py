@@ -2,7 +2,7 @@
 
 Rule: only what is plain. Such a row has no address and no cell that could name a person, nothing but numbers beside a word
 such as `合计`, or numbers that formulas add up from other rows; and no other kind of row follows it. Any doubt leaves the
-row what it is, a row without an address.
+row what it is, a row without an address. In a list where nobody has one, since a `To` makes them, formulas tell nothing.
 """
 
 from __future__ import annotations
@@ -79,6 +79,8 @@ class Totals:
                 (at for at, cell in enumerate(cells) if type(cell) is str and "@" in cell), address
             )
             yield row
+        if address < 0 and (plain := _plain_from(held)):
+            yield from _rows(held, plain)
         self.notes = tuple(_note(row, label) for row, label in held)
 
     def _label(self, row: Row) -> str | None:
@@ -107,11 +109,17 @@ def _is_number(text: str) -> bool:
     return len(text) <= _SHORT and _NUMBER.fullmatch(text.strip()) is not None
 
 
-def _rows(held: list[tuple[Row, str]]) -> Iterator[Row]:
-    """Rows that were held back for nothing, since others follow."""
-    for row, _ in held:
+def _rows(held: list[tuple[Row, str]], count: int = _MOST) -> Iterator[Row]:
+    """The first rows that were held back for nothing, since others follow."""
+    for row, _ in held[:count]:
         yield row
-    held.clear()
+    del held[:count]
+
+
+def _plain_from(held: Sequence[tuple[Row, str]]) -> int:
+    """Behind which of these rows there are only such with a word that names nobody: what a login is called is not known."""
+    doubtful = [at for at, (_, label) in enumerate(held) if not label or _word(label) in _NAMES]
+    return doubtful[-1] + 1 if doubtful else 0
 
 
 def _names(column: Column, said: set[str]) -> bool:

@@ -89,3 +89,50 @@ def test_our_errors_travel_whole_and_others_as_their_traceback() -> None:
     assert (back.message, back.hint, back.reason, back.problems[0].row) == ("no", "do", "changed", 3)
     assert (gone.wait, gone.fewer_connections) == (3.0, True)
     assert isinstance(portable(KeyError("x")), WorkerBug)
+
+
+def test_what_came_before_a_write_that_failed_is_heard() -> None:
+    """The peer said something and is gone, and the first thing done here is to write: its words come before the loss all the same."""
+
+    async def go() -> list[object]:
+        story: list[object] = []
+        ours, theirs = socket.socketpair()
+        frames = Frames(ours, story.extend, lambda: story.append("lost"))
+        octets = b""
+        for number in range(3):
+            piece = pickle.dumps([(Say.ENDED, number, None)])
+            octets += len(piece).to_bytes(4, "little") + piece
+        theirs.sendall(octets + b"\x10")  # and the beginning of one that it did not finish
+        theirs.close()
+        await frames.open()
+        frames.say(Say.DRY)
+        frames.flush()
+        async with asyncio.timeout(20):
+            while "lost" not in story:
+                await asyncio.sleep(0.001)
+        return story
+
+    assert asyncio.run(go()) == [*((Say.ENDED, number, None) for number in range(3)), "lost"]
+
+
+def test_who_hangs_up_himself_hears_nothing_more() -> None:
+    """Not even of the end; and hanging up twice, or before the pair was opened, is no trouble."""
+
+    async def go() -> list[object]:
+        story: list[object] = []
+        for opened in (False, True):
+            ours, theirs = socket.socketpair()
+            frames = Frames(ours, story.extend, lambda: story.append("lost"))
+            if opened:
+                await frames.open()
+            piece = pickle.dumps([(Say.ENDED, 1, None)])
+            theirs.sendall(len(piece).to_bytes(4, "little") + piece)
+            frames.drop()
+            frames.close()
+            frames.say(Say.DRY)
+            await asyncio.sleep(0.02)
+            theirs.close()
+            ours.close()
+        return story
+
+    assert asyncio.run(go()) == []

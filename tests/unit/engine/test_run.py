@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+import pytest
 
 from mailmerge_cli.engine.patience import Rules
-from mailmerge_cli.errors import ConfigFault, LedgerFault, Stopped, Unreachable
+from mailmerge_cli.errors import (
+    ConfigFault,
+    CredentialsFault,
+    LedgerFault,
+    MailmergeError,
+    Refused,
+    Stopped,
+    Unreachable,
+)
 from mailmerge_cli.model.delivery import State
 from mailmerge_cli.model.mail import Advice, Blame, Mail, Outcome, Verdict
-from support.engine_parts import START, Stage, accept
+from support.engine_parts import START, MemoryLedger, Stage, accept
 
 
 def refuse(text: str = "no such user", enhanced: str = "5.1.1"):
@@ -282,3 +293,98 @@ def test_K04_the_first_signal_lets_what_is_in_flight_finish() -> None:
     assert ending.reason == "interrupted"
     assert stage.ledger.states().get(State.SENDING, 0) == 0
     assert stage.ledger.states()[State.PENDING] > 0
+
+
+@pytest.mark.parametrize(
+    ("advice", "reason", "kind"),
+    [(Advice.STOP, "breaker", Stopped), (Advice.STOP_CREDENTIALS, "credentials", CredentialsFault)],
+)
+def test_a_server_that_wants_nothing_of_us_stops_the_run_at_once(
+    advice: Advice, reason: str, kind: type[MailmergeError]
+) -> None:
+    """The first such answer is the last mail; its words are told, and everybody is pending."""
+    stage = Stage(5, lambda _: Outcome(Verdict.DEFERRED, Blame.TRANSPORT, advice, 550, "5.7.1", "go away"))
+    ending = stage.run()
+
+    assert (reason, 1) == (ending.reason, len(stage.transport.carried))
+    assert isinstance(ending.error, kind)
+    assert "550 5.7.1 go away" in ending.error.message
+    assert {State.PENDING: 5} == stage.ledger.states()
+
+
+def test_a_result_log_that_cannot_go_on_stops_the_run_between_two_mails() -> None:
+    """What is told from outside ends the run with that error, and leaves nothing in the middle."""
+
+    def script(mail: Mail) -> Outcome:
+        if mail.delivery == 5:
+            assert stage.engine is not None
+            stage.engine.fail(LedgerFault("the result log: disk full"))
+        return accept(mail)
+
+    stage = Stage(20, script)
+    ending = stage.run()
+
+    assert isinstance(ending.error, LedgerFault)
+    assert {State.SENT: 5, State.PENDING: 15} == stage.ledger.states()
+
+
+class _ChangedList(MemoryLedger):
+    """Its list is another one from the third row on."""
+
+    def due(self, now: datetime) -> Iterator[tuple[object, Mail]]:
+        for delivery, mail in super().due(now):
+            if delivery.id == 3:
+                raise Refused("Row 4 is not what was checked.", reason="changed")
+            yield delivery, mail
+
+
+@pytest.mark.parametrize("connections", [1, 3])
+def test_a_list_that_changed_ends_the_run_before_the_row_that_changed(connections: int) -> None:
+    """Those before it have their mail, the others are pending, and the ending says why."""
+    stage = Stage(6, rules=Rules(connections=connections))
+    stage.ledger = _ChangedList(6, stage.clock)
+    ending = stage.run()
+
+    assert "changed" == ending.reason
+    assert isinstance(ending.error, Refused)
+    assert [1, 2] == sorted(number for _, number in stage.transport.carried)
+    assert {State.SENT: 2, State.PENDING: 4} == stage.ledger.states()
+
+
+class _ShortList(MemoryLedger):
+    """The ledger has a row more than the list gives."""
+
+    def due(self, now: datetime) -> Iterator[tuple[object, Mail]]:
+        return (pair for pair in super().due(now) if pair[0].id != 4)
+
+
+def test_rows_that_the_list_does_not_give_any_more_are_told_and_not_waited_for() -> None:
+    """No endless passes: the run stops, and whoever is left is pending."""
+    stage = Stage(4)
+    stage.ledger = _ShortList(4, stage.clock)
+    ending = stage.run()
+
+    assert "changed" == ending.reason
+    assert {State.SENT: 3, State.PENDING: 1} == stage.ledger.states()
+
+
+class _FullBook:
+    """A quota that can be written five times."""
+
+    permits = 5
+
+    def permit(self, now: datetime) -> datetime | None:
+        self.permits -= 1
+        if self.permits < 0:
+            raise LedgerFault("the quota cannot be written: disk full")
+        return None
+
+
+def test_a_quota_that_cannot_be_written_stops_the_run() -> None:
+    """Without a permit nobody goes; those who had one are sent."""
+    stage = Stage(20)
+    stage.quota = _FullBook()
+    ending = stage.run()
+
+    assert isinstance(ending.error, LedgerFault)
+    assert {State.SENT: 5, State.PENDING: 15} == stage.ledger.states()

@@ -40,8 +40,11 @@ def test_as_many_workers_as_help(
     assert launch.workers_for(wish, mails, connections, rates) == number
 
 
-def test_one_core_is_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """More processes than cores help nobody."""
-    monkeypatch.setattr(launch.offspring, "cores", lambda: 1)
+@pytest.mark.parametrize(("cores", "workers"), [(1, 0), (2, 0), (3, 2), (4, 3), (64, 4)])
+def test_the_main_process_has_a_core_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, cores: int, workers: int
+) -> None:
+    """More processes than cores help nobody, and more than one main process can serve do not either."""
+    monkeypatch.setattr(launch.offspring, "cores", lambda: cores)
 
-    assert launch.workers_for("auto", 100_000, 10, ()) == 0
+    assert launch.workers_for("auto", 100_000, 10, ()) == workers

@@ -175,8 +175,23 @@ def test_titles_merged_down_into_the_data_are_refused(tmp_path):
 
 def test_titles_merged_down_over_a_person_are_refused(tmp_path):
     """An address never stands in a row of titles."""
-    with pytest.raises(Refused, match=r"row 2 should hold the titles .* an address"):
-        open_source(book(tmp_path, [("姓名", "邮箱", "a", "b", "备注"), *PEOPLE], "E1:E2"))
+    path = book(tmp_path, [("姓名", "邮箱", "a", "b", "备注"), *PEOPLE], "E1:E2")
+    with pytest.raises(Refused, match=r"row 2 should hold the titles .* an address") as caught:
+        open_source(path)
+    assert "unmerge" in caught.value.hint
+    with pytest.raises(Refused, match=r"row 2 should hold the titles .* an address") as caught:
+        open_source(path, header_rows=2)
+    assert "header_rows must count" in caught.value.hint
+
+
+def test_an_error_value_below_a_single_title_is_a_cell_like_any_other(tmp_path):
+    """Whether a heading stands above is asked of rows with errors too; their own row tells them, nothing breaks."""
+    path = book(tmp_path, [("邮箱",), ("a@example.org", "#N/A"), ("b@example.org",)])
+    with open_source(path) as source:
+        assert [column.title for column in source.columns] == ["邮箱"]
+    path = book(tmp_path, [("x",), ("#N/A", "邮箱"), ("1", "b@example.org")])
+    with open_source(path) as source:
+        assert [column.title for column in source.columns] == ["x"]
 
 
 def test_groups_that_nobody_merged_are_refused(tmp_path):

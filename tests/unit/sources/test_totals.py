@@ -113,6 +113,15 @@ def test_addresses_in_changing_columns(tmp_path):
     assert left(tmp_path, *rows) == ([2, 3, 4], [])
 
 
+@pytest.mark.parametrize("row", [(103, None, "=SUM(B$2:B3)"), ("sum", 2, 5), ("Soma", 2, "=SUM(C2:C3)")])
+def test_nobody_is_totals_where_a_template_makes_the_addresses(tmp_path, row):
+    """No row has an address in such a list, so a running sum and a login that is a word for sums are somebody's."""
+    rows = [(101, 1, 1), (102, 2, 3), row]
+    assert left(tmp_path, *rows, titles=("Login", "Net", "So far")) == ([2, 3, 4], [])
+    numbers, notes = left(tmp_path, *rows, ("合计", 3, 4), titles=("Login", "Net", "So far"))
+    assert (numbers, len(notes)) == ([2, 3, 4], 1)
+
+
 def test_a_list_of_totals_alone(tmp_path):
     """Not more than a few rows are held back."""
     numbers, notes = left(tmp_path, *[("Total", None, None, 1, 1)] * 25)

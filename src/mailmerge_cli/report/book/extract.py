@@ -2,7 +2,8 @@
 
 Rule 1: what a row shows stays the same: a formula becomes its stored value, a shared text the row's own. A cell that must not be used
 (a formula without a value, the covered part of a merged range) becomes an error value, never a blank.
-Rule 2: only what belongs to these rows is copied; other sheets, shared texts, pictures and comments could tell of others.
+Rule 2: only what belongs to these rows is copied; other sheets, shared texts, pictures, comments and what stands beside the list's
+columns could tell of others.
 """
 
 from __future__ import annotations
@@ -38,9 +39,18 @@ _FAULT = b"#N/A"
 
 @dataclass(frozen=True, slots=True)
 class _Sheet:
-    """What is copied of a sheet beside its rows."""
+    """What is copied of a sheet beside its rows, and which columns are.
+
+    Attributes:
+        header: the lowest row of the titles.
+        columns: the list's own, from 0.
+        merged: the sheet's merged ranges.
+        uncalculated: see `Workbook`.
+        texts: the shared texts of the rows, as XML.
+    """
 
     header: int
+    columns: range
     merged: tuple[Range, ...]
     uncalculated: bool
     texts: Mapping[int, bytes]
@@ -68,6 +78,7 @@ def write_rows(out: BinaryIO, source: WorkbookSource, numbers: Collection[int]) 
         rows = _Rows(package, source, area.range.top, frozenset(numbers))
         sheet = _Sheet(
             source.header,
+            range(source.left, source.left + len(source.columns)),
             tuple(survey(package, source.part).merged),
             book.uncalculated,
             _texts(package, book, rows),
@@ -85,7 +96,7 @@ class _Rows:
     """The sheet's rows that are copied, again and again."""
 
     def __init__(self, package: Package, source: WorkbookSource, top: int, numbers: frozenset[int]) -> None:
-        self._package, self._part, self._top, self._header = package, source.part, top, source.header
+        self._package, self._part, self._top, self._source = package, source.part, top, source
         self._numbers = numbers
 
     def pieces(self) -> Iterator[tuple[int, bytes]]:
@@ -96,11 +107,14 @@ class _Rows:
                 yield 0, xml
             elif piece is Piece.ELEMENT:
                 number = row_number(xml, number)
-                titles = self._top <= number <= self._header and not _HIDDEN.search(
-                    xml, 0, xml.find(b">") + 1
-                )
-                if titles or number in self._numbers:
+                if self._is_above(number, xml) or number in self._numbers:
                     yield number, xml
+
+    def _is_above(self, number: int, xml: bytes) -> bool:
+        """Whether it holds titles, or stands above them and is seen."""
+        if not self._top <= number <= self._source.header:
+            return False
+        return number >= self._source.top or not _HIDDEN.search(xml, 0, xml.find(b">") + 1)
 
 
 def _texts(package: Package, book: Workbook, rows: _Rows) -> dict[int, bytes]:
@@ -156,16 +170,17 @@ class _Covered:
             (one for one in sheet.merged if one.bottom > sheet.header), key=lambda one: one.top, reverse=True
         )
         self._open: list[Range] = []
+        self._columns = sheet.columns
 
     def in_row(self, number: int) -> set[int]:
-        """Columns from 0 of this row that only show another cell's value."""
+        """The list's columns, from 0, that in this row only show another cell's value."""
         while self._ahead and self._ahead[-1].top <= number:
             self._open.append(self._ahead.pop())
         self._open = [one for one in self._open if one.bottom >= number]
         return {
             place
             for one in self._open
-            for place in range(one.left, one.right + 1)
+            for place in range(max(one.left, self._columns.start), min(one.right + 1, self._columns.stop))
             if (number, place) != (one.top, one.left)
         }
 
@@ -205,7 +220,7 @@ def _row(xml: bytes, number: int, sheet: _Sheet, covered: set[int]) -> bytes:
     kept = b"".join(_KEPT_OF_ROW.findall(tag))
     cells: dict[int, bytes] = {place: _cell(number, place, b"", b"e", _FAULT) for place in covered}
     for cell in cells_of(xml):
-        if cell.place not in covered:
+        if cell.place in sheet.columns and cell.place not in covered:
             cells[cell.place] = _value(xml, cell, number, sheet)
     return b'<row r="%d"%s>%s</row>' % (number, kept, b"".join(cells[place] for place in sorted(cells)))
 

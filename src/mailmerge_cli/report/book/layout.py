@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from mailmerge_cli.model.table import Column
@@ -11,6 +11,7 @@ from mailmerge_cli.report.book.cut import PLACE, NoCopy, Piece, cells_of, cut, r
 from mailmerge_cli.report.lines import ANSWER_TITLES
 from mailmerge_cli.sources.ranges import WIDEST, Range, column_index
 from mailmerge_cli.sources.xlsx.package import LARGEST_SHEET, Package
+from mailmerge_cli.sources.xlsx.source import WorkbookSource
 from mailmerge_cli.sources.xlsx.survey import survey
 
 _VALUE = re.compile(rb"<(?:[A-Za-z_][\w.-]*:)?(?:v|is|f)[\s/>]")
@@ -43,20 +44,19 @@ class SheetLayout:
     merged: tuple[Range, ...]
 
 
-def survey_sheet(package: Package, part: str, columns: Sequence[Column], header: int) -> SheetLayout:
+def survey_sheet(package: Package, source: WorkbookSource) -> SheetLayout:
     """Look a sheet over.
 
     Args:
         package: the workbook.
-        part: the sheet's part.
-        columns: as its source has them.
-        header: the lowest row of the titles.
+        source: the list in it.
 
     Raises:
         NoCopy: there is no place for the answers, or the sheet is not written plainly.
     """
+    part, header = source.part, source.header
     merged = tuple(survey(package, part).merged)
-    width = max((_place(column) for column in columns if column.title), default=0) + 1
+    width = max((_place(column) for column in source.columns if column.title), default=0) + 1
     look = _Look(header, width - 1)
     for piece, xml in cut(package.chunks(part, LARGEST_SHEET), b"sheetData", b"row"):
         if piece is Piece.ELEMENT:
@@ -64,7 +64,7 @@ def survey_sheet(package: Package, part: str, columns: Sequence[Column], header:
     if not look.found:
         raise NoCopy("the row of its titles is not found")
     reach = max([width, look.reach, *(1 + one.right for one in merged if one.bottom >= header)])
-    places = _places(columns, reach)
+    places = _places(source.texts_in(header), reach)
     if max(places) >= WIDEST:
         raise NoCopy("its sheet has no columns left for the answers")
     return SheetLayout(
@@ -72,9 +72,11 @@ def survey_sheet(package: Package, part: str, columns: Sequence[Column], header:
     )
 
 
-def _places(columns: Sequence[Column], reach: int) -> tuple[int, int, int]:
-    """Where each answer goes; those of an earlier copy keep their places."""
-    earlier = {column.title.casefold(): _place(column) for column in columns}
+def _places(titles: Mapping[int, str], reach: int) -> tuple[int, int, int]:
+    """Where each answer goes; those of an earlier copy keep their places, also beside a table or below another title."""
+    earlier: dict[str, int] = {}
+    for place, title in titles.items():
+        earlier.setdefault(title.strip().casefold(), place)
     found = []
     for title in ANSWER_TITLES:
         if title in earlier:

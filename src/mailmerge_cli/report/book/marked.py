@@ -70,7 +70,7 @@ def write_marked(
             raise NoCopy("it is protected by a password, and a copy would not be")
         package = Package(stream, str(source.path))
         _check_kind(package, macros)
-        layout = survey_sheet(package, source.part, source.columns, source.header)
+        layout = survey_sheet(package, source)
         styles = read_workbook(package).styles
         edited, numbers = painted(b"".join(package.chunks(styles))) if styles in package else (b"", {})
         sheet = _Marking(layout, numbers, marks).pieces(package)

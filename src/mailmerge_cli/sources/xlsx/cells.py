@@ -33,7 +33,7 @@ class CellMaker:
 
     Attributes:
         long_number: reference of the first number with more figures than Excel keeps; empty for none.
-        wide_number: reference and look of the first number without a format that Excel abbreviates; None for none.
+        wide_number: reference of the first number without a format that Excel abbreviates; empty for none.
         suspect: a text was made that holds a character no mail may carry; the caller sets it back.
 
     Args:
@@ -45,7 +45,7 @@ class CellMaker:
 
     def __init__(self, strings: Texts, codes: tuple[str, ...], epoch1904: bool, uncalculated: bool) -> None:
         self.long_number = ""
-        self.wide_number: tuple[str, str] | None = None
+        self.wide_number = ""
         self.suspect = False
         self._strings = strings
         self._dirty = strings.suspect
@@ -102,7 +102,7 @@ class CellMaker:
         if text.isdecimal() and len(text) < 16:
             cell = WholeCell(int(text), code, self._epoch1904)
             if len(text) > _SHOWN and code == "General" and not self.wide_number:
-                self.wide_number = (reference(*where), str(cell))
+                self.wide_number = reference(*where)
             return cell
         number = float(text)
         if not math.isfinite(number):

@@ -73,9 +73,29 @@ class WorkbookSource(TableFile):
         return self._part
 
     @property
+    def top(self) -> int:
+        """The uppermost row of the titles."""
+        return self._top
+
+    @property
     def header(self) -> int:
         """The lowest row of the titles."""
         return self._header
+
+    @property
+    def left(self) -> int:
+        """The first column of the list, from 0."""
+        return self._range.left
+
+    def texts_in(self, number: int) -> dict[int, str]:
+        """The texts of a row of the sheet by their columns from 0, also of those beside the list."""
+        with self._snapshot.open() as stream:
+            package = Package(stream, str(self._snapshot.path))
+            for row in SheetReader(package, self._part, self._maker()).rows():
+                if row.number >= number:
+                    cells = row.cells if row.number == number else []
+                    return {at: cell for at, cell in enumerate(cells) if isinstance(cell, str) and cell}
+        return {}
 
     def _maker(self) -> CellMaker:
         return CellMaker(self._strings, self._codes, self._epoch1904, self._uncalculated)
@@ -107,7 +127,7 @@ class WorkbookSource(TableFile):
         titles = find_titles(
             lines, self._merged, source=package.name, wanted=self._header_rows(area), exact=area.exact
         )
-        self._header = titles.bottom
+        self._top, self._header = titles.top, titles.bottom
         left = self._range.left
         paths = titles.paths
         if self._range.right < WIDEST - 1:

@@ -79,7 +79,7 @@ class Tally:
             )
         if maker.wide_number:
             notes.append(
-                f"cell {maker.wide_number[0]} shows its number as {maker.wide_number[1]}; give the column the format 0"
+                f"cell {maker.wide_number} shows its long number abbreviated, with E+ in it; give the column the format 0"
             )
         if self._machine:
             notes.append(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from openpyxl import load_workbook
@@ -16,8 +17,8 @@ from support.books import OFFICE, by_office, parts, plain_book, rich_book
 from support.tables import MAIN, STRICT, sheet_xml, text_rows, workbook_xml
 
 
-def extracted(path: Path, *rows: int, **choices: str) -> Path:
-    source = open_source(path, **choices)  # type: ignore[arg-type]
+def extracted(path: Path, *rows: int, **choices: Any) -> Path:
+    source = open_source(path, **choices)
     assert isinstance(source, WorkbookSource)
     copy = path.with_name("failed.xlsx")
     with copy.open("wb") as out:
@@ -142,6 +143,38 @@ def test_a_list_found_by_a_name_is_found_again(tmp_path: Path) -> None:
     path = plain_book(tmp_path / "l.xlsx", sheet_xml(rows), workbook=book)
     with open_source(extracted(path, 4, 6, table="People"), table="People") as new:
         assert [row.cells for row in new.rows()] == [("p1@example.org", "1"), ("p3@example.org", "3")]
+
+
+def test_what_stands_beside_the_list_stays_there(tmp_path: Path) -> None:
+    """Two lists side by side: a row of the one has, in the same row of the sheet, somebody of the other."""
+    titles = ["mine", "email", "net", "notes", "boss@example.org"]
+    rows = text_rows([titles, *(["x", f"p{at}@example.org", str(at), "", f"Zed {at}"] for at in range(3))])
+    merged = '<mergeCells count="1"><mergeCell ref="D2:E3"/></mergeCells>'
+    names = "<definedNames><definedName name=\"People\">'Pay'!$B$1:$C$4</definedName></definedNames>"
+    book = workbook_xml().replace("</workbook>", f"{names}</workbook>")
+    path = plain_book(tmp_path / "l.xlsx", sheet_xml(rows, after=merged), workbook=book)
+    copy = extracted(path, 3, 4, table="People")
+    page = load_workbook(copy).worksheets[0]
+
+    assert [[cell.value for cell in row] for row in page.iter_rows()] == [
+        [None, "email", "net"], [None, "p1@example.org", "1"], [None, "p2@example.org", "2"],
+    ]  # fmt: skip
+
+
+def test_titles_in_a_hidden_row_are_copied(tmp_path: Path) -> None:
+    """The name of a group that nobody sees is a part of its columns' titles; what is hidden above them stays behind."""
+    rows = text_rows([["secret"], ["pay"], ["email", "net"], ["p@example.org", "1"]])
+    rows = rows.replace('<row r="1"', '<row r="1" hidden="1"').replace('<row r="2"', '<row r="2" hidden="1"')
+    path = plain_book(tmp_path / "l.xlsx", sheet_xml(rows))
+    choices: dict[str, Any] = {"start": "A2", "header_rows": 2}
+    copy = extracted(path, 4, **choices)
+    with open_source(copy, **choices) as new, open_source(path, **choices) as old:
+        assert (
+            [one.title for one in new.columns]
+            == [one.title for one in old.columns]
+            == ["pay / email", "pay / net"]
+        )
+    assert b"secret" not in parts(copy)["xl/worksheets/sheet1.xml"]
 
 
 def test_the_strict_kind_is_told(tmp_path: Path) -> None:

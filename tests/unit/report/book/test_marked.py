@@ -6,11 +6,13 @@ import re
 from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from openpyxl import load_workbook
+from openpyxl import Workbook, load_workbook
+from openpyxl.worksheet.table import Table
 
 from mailmerge_cli.errors import Refused
 from mailmerge_cli.report.book.cut import NoCopy
@@ -200,6 +202,28 @@ def test_a_mark_without_a_row_is_refused(tmp_path: Path) -> None:
 
 
 cells = st.sampled_from(["", "text", "styled", "number"])
+
+
+@pytest.mark.parametrize("choices", [{"table": "Pay"}, {"header_rows": 2}])
+def test_an_earlier_copy_is_known_wherever_the_list_ends(tmp_path: Path, choices: dict[str, Any]) -> None:
+    """Beside an Excel table the answers are no columns of the list; below a group's title that nobody merged they have another name."""
+    book = Workbook()
+    sheet = book.worksheets[0]
+    for row in [("E-mail", "Gross", None), (None, "base", "net"), ("a@example.org", 1, 2)]:
+        sheet.append(row)
+    if "table" in choices:
+        sheet.delete_rows(1)
+        sheet["A1"] = "E-mail"
+        sheet.add_table(Table(displayName="Pay", ref="A1:C2"))
+    path, last = tmp_path / "list.xlsx", sheet.max_row
+    book.save(path)
+    for name, state in (("once.xlsx", "failed"), ("twice.xlsx", "sent")):
+        with open_source(path, **choices) as source, (tmp_path / name).open("wb") as out:
+            assert isinstance(source, WorkbookSource)
+            write_marked(out, source, [Mark(last, state, "", "")])
+        path = tmp_path / name
+    rows = list(load_workbook(path).worksheets[0].iter_rows(min_row=last - 1, values_only=True))
+    assert [row[3:] for row in rows] == [ANSWER_TITLES, ("sent", None, None)]
 
 
 @settings(max_examples=60, deadline=None)

@@ -1,0 +1,148 @@
+"""What an adversary would try on the engine: words of the dead, a content too many, a row that is not what it was."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mailmerge_cli.engine.frames import Say, flat
+from mailmerge_cli.engine.patience import Rules
+from mailmerge_cli.errors import Stopped
+from mailmerge_cli.ledger.records import Record
+from mailmerge_cli.model.delivery import State
+from mailmerge_cli.model.mail import Advice, Blame, Mail, Outcome, Verdict
+from support.crews import CrewStage
+from support.engine_parts import Stage, accept
+from support.played_workers import PlayedStage
+
+ACCEPTED = flat(Outcome(Verdict.ACCEPTED, code=250))
+QUOTA = Outcome(Verdict.DEFERRED, Blame.TRANSPORT, Advice.QUOTA, code=452, text="daily quota")
+REJECTED = Outcome(Verdict.REFUSED, Blame.RECIPIENT, code=550, enhanced="5.1.1")
+
+
+def test_a_tickets_promise_dies_with_its_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the dead one asked becomes durable after its end: the successor, whose tickets have the same numbers, is never told so (law 2)."""
+    stage = PlayedStage(monkeypatch, 8, rules=Rules(connections=8))
+    told: list[list[int]] = []
+
+    async def play(stage: PlayedStage) -> None:
+        worker = await stage.worker()
+        await worker.hears(Say.WORK)
+        worker.says(Say.COMMIT, 77, 0, 0, None, 1)
+        worker.hangs_up()
+        successor = await stage.worker()
+        parcels: list[object] = []
+        while len(parcels) < 8:
+            parcels += (await successor.hears(Say.WORK))[0]
+        for line in range(8):
+            await successor.hears(Say.OPEN)
+            successor.says(Say.COMMIT, line + 1, line, 0, None, line + 1)
+            told.append((await successor.hears(Say.WRITTEN))[0])
+            successor.says(Say.COMMIT, 0, line, line + 1, ACCEPTED, 0)
+            successor.says(Say.ENDED, line, None)
+
+    ending = stage.run(play)
+
+    assert [[number] for number in range(1, 9)] == told
+    assert (8, None) == (ending.sent, ending.error)
+    assert {State.SENT: 8} == stage.ledger.states()
+
+
+def test_Q01_after_a_refusal_that_stops_the_run_a_worker_sends_no_second_content(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One commit may hold an outcome and an intent; where the outcome stops the run, the intent is not granted, in a worker either."""
+    stage = PlayedStage(monkeypatch, 8)
+
+    async def play(stage: PlayedStage) -> None:
+        worker = await stage.worker()
+        await worker.hears(Say.WORK)
+        worker.says(Say.COMMIT, 1, 0, 0, None, 1)
+        assert ([1],) == await worker.hears(Say.WRITTEN)
+        worker.says(Say.COMMIT, 2, 0, 1, flat(QUOTA), 2)
+        ticket, error = await worker.hears(Say.FAULT)
+        assert (2, Stopped) == (ticket, type(error))
+        worker.says(Say.COMMIT, 3, 0, 2, flat(Outcome(Verdict.RELEASED)), 0)
+        assert ([3],) == await worker.hears(Say.WRITTEN)
+        worker.says(Say.ENDED, 0, error)
+
+    ending = stage.run(play)
+
+    assert ("quota", 0, 1) == (ending.reason, ending.sent, ending.begun)
+    assert {State.PENDING: 8} == stage.ledger.states()
+
+
+def test_after_a_refusal_that_stops_nobody_a_worker_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A refused recipient's outcome and the next intent: both are written, and the intent is granted by its own ticket."""
+    stage = PlayedStage(monkeypatch, 2)
+
+    async def play(stage: PlayedStage) -> None:
+        worker = await stage.worker()
+        await worker.hears(Say.WORK)
+        worker.says(Say.COMMIT, 1, 0, 0, None, 1)
+        assert ([1],) == await worker.hears(Say.WRITTEN)
+        worker.says(Say.COMMIT, 2, 0, 1, flat(REJECTED), 2)
+        assert ([2],) == await worker.hears(Say.WRITTEN)
+        worker.says(Say.COMMIT, 3, 0, 2, ACCEPTED, 0)
+        assert ([3],) == await worker.hears(Say.WRITTEN)
+        worker.says(Say.ENDED, 0, None)
+
+    ending = stage.run(play)
+
+    assert (1, 2, None) == (ending.sent, ending.begun, ending.error)
+    assert {State.FAILED: 1, State.SENT: 1} == stage.ledger.states()
+
+
+def test_a_worker_that_dies_between_refusal_and_grant_leaves_its_next_row_pending(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The refusal is written, the intent that came with it is not: nothing of it has left, and the successor sends it once."""
+    stage = PlayedStage(monkeypatch, 2)
+
+    async def play(stage: PlayedStage) -> None:
+        worker = await stage.worker()
+        await worker.hears(Say.WORK)
+        worker.says(Say.COMMIT, 1, 0, 0, None, 1)
+        await worker.hears(Say.WRITTEN)
+        worker.says(Say.COMMIT, 2, 0, 1, flat(REJECTED), 2)
+        worker.hangs_up()
+        successor = await stage.worker()
+        assert [2] == [parcel.delivery for parcel in (await successor.hears(Say.WORK))[0]]
+        successor.says(Say.COMMIT, 1, 0, 0, None, 2)
+        assert ([1],) == await successor.hears(Say.WRITTEN)
+        successor.says(Say.COMMIT, 0, 0, 2, ACCEPTED, 0)
+        successor.says(Say.ENDED, 0, None)
+
+    ending = stage.run(play)
+
+    assert (1, None) == (ending.sent, ending.error)
+    assert {State.FAILED: 1, State.SENT: 1} == stage.ledger.states()
+
+
+def test_a_row_that_comes_round_again_is_not_taken_for_fresh() -> None:
+    """A refusal that was the server's fault leaves its row pending: its next attempt keeps the first one, and follows from it."""
+    refusals = [Outcome(Verdict.REFUSED, Blame.TRANSPORT, code=554)]
+    stage = Stage(1, lambda mail: refusals.pop() if refusals else accept(mail))
+    at_first = stage.ledger.write
+
+    def write(batch: list[Record], at):
+        settled = at_first(batch, at)
+        for record in batch:
+            if record.begun is not None:
+                number = record.begun.delivery
+                one = stage.ledger.deliveries[number]
+                stage.ledger.deliveries[number] = one._replace(
+                    first_attempt=one.first_attempt or at, last_attempt=at
+                )
+        return settled
+
+    stage.ledger.write = write
+    stage.run()
+
+    begun = [record.begun for batch in stage.ledger.batches for record in batch if record.begun]
+    answers = [record.settled for batch in stage.ledger.batches for record in batch if record.settled]
+    assert [True, False] == [intent.first for intent in begun]
+    assert answers[1].of is not None
+    assert answers[1].of.first_attempt is not None
+    assert {State.SENT: 1} == stage.ledger.states()
