@@ -183,8 +183,10 @@ def test_failed_rows_of_a_text_list(campaign: Path, server: ScriptedServer, mark
 
 
 def test_rows_of_those_who_have_theirs_are_refused(payroll: Path) -> None:
-    """Sent and doubtful ones never get into a file that is made to be sent to; other states may."""
+    """Whose mail is out, in doubt or still to come never gets into a file that is made to be sent to; other states may."""
     run_here("send", "--yes")
+    for state in ("pending", "deferred"):
+        assert run_here("log", "--failed-rows", "f.xlsx", "--state", state).code == 2
 
     assert run_here("log", "--failed-rows", "f.xlsx", "--state", "sent").code == 2
     assert run_here("log", "--failed-rows", "f.xlsx", "--state", "in_doubt").code == 2
@@ -302,6 +304,58 @@ def test_a_person_written_twice_is_told_in_each_row(here: Path, server: Scripted
     ran = run_here("log", "--out", "answers.xlsx")
 
     assert column(here / "answers.xlsx") == ["sent", "sent", "skipped"], ran.err
+
+
+@pytest.mark.parametrize("key", ["", 'key = "id"'])
+def test_skipped_rows_of_somebody_who_has_his_mail_are_left_out(
+    here: Path, server: ScriptedServer, key: str
+) -> None:
+    """Written twice, skipped once: the second row is no list to send to, whatever names a person."""
+    small(here, server, [*LIST, [3, "A", "A@example.org", "t3xxxxxx"]], f'duplicates = "skip"\n{key}')
+    assert run_here("send", "--yes").code == 0
+    ran = run_here("log", "--failed-rows", "failed.xlsx", "--state", "skipped")
+
+    assert (ran.code, (here / "failed.xlsx").exists()) == (65, False), ran.err
+    assert "twice" in ran.err
+
+
+def test_a_sum_among_failed_rows_keeps_nobody_from_his_file(here: Path, server: ScriptedServer) -> None:
+    """A department's sum amid the list is an invalid row; at the copy's end it would be totals, so it is left out."""
+    rows = [
+        LIST[0],
+        [1, "A", "a@example,org", "t1xxxxxx"],
+        [None, "小计", None, 1],
+        [2, "B", "b@example.org", "t2xxxxxx"],
+    ]
+    small(here, server, rows, "")
+    assert run_here("send", "--yes", "--on-invalid", "send-others").code == 1
+    ran = run_here("log", "--failed-rows", "failed.xlsx")
+
+    assert ran.code == 0, ran.err
+    assert "1 person" in ran.out
+    page = openpyxl.load_workbook(here / "failed.xlsx").worksheets[0]
+    assert [row[0].value for row in page.iter_rows()] == ["id", 1]
+
+
+def test_an_address_column_that_was_typed_is_not_guessed_otherwise(
+    here: Path, server: ScriptedServer
+) -> None:
+    """Without a campaign file `log` does not know `--email-column`: an answer would stand beside the one who bears the address."""
+    titles = ["id", "name", "email", "manager email"]
+    rows = [[1, "A", "a@example.org", "b@example.org"], [2, "B", "b@example.org", "a@example.org"]]
+    small(here, server, [titles, *rows], "")
+    (here / "campaign.toml").unlink()
+    (here / "plain.txt").write_text("From: hr@example.org\nSubject: Pay\n\nDear {{ name }}\n")
+    words = ("-r", "small.xlsx", "-m", "plain.txt", "-a", url(server))
+    server.replies["RCPT TO:<a@"] = "550 5.1.1 no such user"
+    assert run_here("send", *words, "--email-column", "manager email", "--yes").code == 1
+    ran = run_here("log", *words, "--out", "answers.xlsx")
+    page = openpyxl.load_workbook(here / "answers.xlsx").worksheets[0]
+
+    assert (ran.code, page["A1"].value) == (0, "run"), "the log's own table"
+    assert "“a@example.org” stands in row 2, and in the run it was row 3" in ran.err
+    ran = run_here("log", *words, "--failed-rows", "failed.xlsx")
+    assert (ran.code, (here / "failed.xlsx").exists()) == (65, False), ran.err
 
 
 def test_a_list_that_was_saved_since_is_told(payroll: Path) -> None:

@@ -132,3 +132,12 @@ def test_quiet_shows_none(folder: Path) -> None:
     ran = run_here("check", "-r", "pay.xlsx", "-m", "m.txt", "--quiet")
     assert ran.code == 65
     assert "in templates" not in ran.out + ran.err
+
+
+def test_one_is_one(folder: Path) -> None:
+    """One mail, one row: no plural."""
+    write_workbook(folder / "pay.xlsx", [HEADER, ROWS[0]])
+    assert "1 mail would be sent" in run_here("check", "-r", "pay.xlsx", "-m", "m.txt").out
+    write_workbook(folder / "pay.xlsx", [HEADER, ROWS[0], ["bob@example,com", *ROWS[1][1:]]])
+    ran = run_here("check", "-r", "pay.xlsx", "-m", "m.txt", "--on-invalid", "send-others")
+    assert "1 row is invalid" in ran.err

@@ -240,8 +240,28 @@ def test_K04_the_first_ctrl_c_finishes_what_is_in_flight(tmp_path: Path) -> None
     assert not any(map(alive, workers))
 
 
+@pytest.mark.parametrize("number", [signal.SIGHUP, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
+def test_K06_a_terminal_that_is_closed_leaves_nothing_in_doubt(tmp_path: Path, number: int) -> None:
+    """SIGHUP or SIGTERM to the whole process group, workers too: as the first Ctrl-C; 143, and the rest goes another time."""
+    with ScriptedServer({"END": Delay(0.02)}) as server:
+        folder = campaign(tmp_path / "c", server, 3000, connections=4, workers=2)
+        with sender(folder) as process:
+            server.wait_for(lambda seen: len(seen.accepted) > 40, 30)
+            workers = workers_of(process.pid)
+            os.killpg(process.pid, number)
+            code, err = said(process)
+        numbers = got(server)
+    found = states(folder)
+
+    assert code == 143, err
+    assert "Traceback" not in err
+    assert {"sent", "pending"} == set(found.values())
+    assert set(numbers) == {key for key, state in found.items() if state == "sent"}
+    assert not any(map(alive, workers))
+
+
 @pytest.mark.parametrize("signals", [2, 4])
-def test_K04_the_second_ctrl_c_leaves_at_once(tmp_path: Path, signals: int) -> None:
+def test_K05_the_second_ctrl_c_leaves_at_once(tmp_path: Path, signals: int) -> None:
     """What had no answer is in doubt, one a connection; exit 130 without waiting for the server."""
     hanging: list[int] = []
 

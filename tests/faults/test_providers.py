@@ -6,6 +6,7 @@ import pytest
 
 from faults.trial import Trial, small
 from support.program import run_here
+from support.scripted_smtp import Close
 
 SOON = ("--max-wait", "20s")
 
@@ -128,3 +129,47 @@ def test_Q11_Q12_what_is_about_one_message_or_is_unknown_is_that_rows_own(trial:
     assert (1, {"1": "failed", "2": "failed", "3": "sent", "4": "sent"}) == (ran.code, trial.states()), (
         ran.err
     )
+
+
+ABOUT_ONE = "550 Mail content denied. http://service.mail.example.com/cgi-bin/help?no=1000726"
+
+
+@pytest.mark.parametrize("how", [(), ("--workers", "2", "--connections", "2")])
+@pytest.mark.parametrize(
+    ("step", "reply", "code", "reason"),
+    [
+        ("MAIL", "550 MI:STC 163 smtp2,abc 1700000000", 75, "quota"),
+        ("MAIL", "451 MI:SFQ 163 smtp2,abc 1700000000", 75, "deferred"),
+        ("MAIL", "550 HL:IPB 163 smtp2,abc 1700000000", 75, "breaker"),
+        ("END", "553 DT:SUM 163 smtp2,abc 1700000000", 78, "config"),
+        ("MAIL", "501 mail from address must be same as authorization user", 78, "config"),
+        ("MAIL", "550 Connection frequency limited. Try again later", 75, None),
+    ],
+)
+def test_what_163_and_qq_say_of_the_account_stops_or_slows_the_run(
+    trial: Trial, step: str, reply: str, code: int, reason: str | None, how: tuple[str, ...]
+) -> None:
+    """Their own words for a day's quota, too many in a quarter of an hour, a blocked address, a wrong sender: nobody is failed or in doubt, with workers too."""
+    small(trial, 8, sending="")
+    trial.server.replies[step] = reply
+    ran = trial.send("--max-wait", "1s", *how)
+
+    assert code == ran.code, ran.err
+    assert reason in (None, ran.json["reason"])
+    assert {"pending", "deferred"} >= set(trial.counts()), trial.counts()
+    assert [] == trial.server.accepted
+    assert trial.server.verbs().count("MAIL") <= 6
+
+
+@pytest.mark.parametrize("how", [(), ("--workers", "2", "--connections", "2")])
+def test_Q11_what_163_and_qq_say_of_one_mail_is_that_rows_own(trial: Trial, how: tuple[str, ...]) -> None:
+    """Refused content fails its row alone; their number of mails on one connection is no fault at all."""
+    small(trial, 8)
+    trial.server.replies |= {
+        "END": {2: "554 DT:SPM 163 smtp1,abc", 3: ABOUT_ONE},
+        "MAIL": {5: Close("450 MI:DMC 163 smtp1,abc")},
+    }
+    ran = trial.send(*SOON, *how)
+
+    assert (1, 6, 2) == (ran.code, ran.json["counts"]["sent"], ran.json["counts"]["failed"]), ran.err
+    trial.nobody_twice()

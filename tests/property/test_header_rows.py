@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mailmerge_cli.errors import Refused
+from mailmerge_cli.model.cell import FaultCell, MomentCell, RealCell, WholeCell
 from mailmerge_cli.sources import open_source
+from mailmerge_cli.sources.levels import find_titles
+from mailmerge_cli.sources.line import Line
+from mailmerge_cli.sources.ranges import Range
 from support.tables import write_workbook
 
 
@@ -141,3 +146,34 @@ def _written(folder: str, sheet: Sheet, merged: list[str]) -> Path:
         found.merge_cells(each)
     book.save(path)
     return path
+
+
+_CELLS = st.sampled_from([
+    "", "", "Name", "E-mail", "b", "合计", "Unit: CNY", "12.50", "a@example.com", WholeCell(3, "General"), RealCell(1.5, "0.00"),
+    MomentCell(datetime(2026, 1, 1), "yyyy"), FaultCell("it is an error"),
+])  # fmt: skip
+
+
+@st.composite
+def _ranges(draw: st.DrawFn) -> Range:
+    """A merged range of some rows and columns, overlapping others as it may."""
+    top, left = draw(st.integers(1, 7)), draw(st.integers(0, 3))
+    return Range(top, left, top + draw(st.integers(0, 2)), left + draw(st.integers(0, 2)), "X")
+
+
+@given(
+    table=st.lists(st.lists(_CELLS, min_size=1, max_size=5), min_size=1, max_size=8),
+    merged=st.lists(_ranges(), max_size=4),
+    wanted=st.sampled_from([0, 0, 0, 1, 2, 5]),
+)
+@settings(deadline=None, max_examples=400)
+def test_any_top_ends_in_titles_or_a_sentence(table, merged, wanted):
+    """Errors, dates, numbers and merged cells in any order: no other exception, and no address that is passed over."""
+    lines = [line for number, cells in enumerate(table, 1) if (line := Line(number, number, cells)).filled]
+    if not lines:
+        return
+    try:
+        titles = find_titles(lines, sorted(merged, key=lambda found: found.top), source="x", wanted=wanted)
+    except Refused:
+        return
+    assert not [line.number for line in lines if line.place <= titles.bottom and line.has_address]

@@ -131,8 +131,8 @@ class Walk(RuleBasedStateMachine):
     def note(self, key: str, outcome: Outcome, give_up: bool) -> None:
         self.state[key] = TRANSITIONS[State.SENDING][event_of(outcome)]
         self.open_attempts.discard(key)
-        if self.state[key] is not State.PENDING:
-            self.handed.pop(key, None)
+        if outcome.verdict is not Verdict.RELEASED or self.state[key] is not State.PENDING:
+            self.handed.pop(key, None)  # the engine has the line that came of it
         self.mails[key] += outcome.verdict in (Verdict.ACCEPTED, Verdict.UNKNOWN)
         self.lines[key] += outcome.verdict is not Verdict.RELEASED
         uncounted = self.state[key] in (State.PENDING, State.DEFERRED) and outcome.blame is Blame.TRANSPORT

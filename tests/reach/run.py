@@ -10,6 +10,7 @@ disk, and find coverage's. Settings are in pyproject.toml.
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -58,18 +59,19 @@ def rooms(report: Path) -> dict[str, Reached]:
 def main(words: list[str]) -> int:
     """Runs the tests, prints the files that have gaps, then the rooms."""
     with tempfile.TemporaryDirectory() as folder:
-        data = f"--data-file={folder}/data"
+        # Not an option: workers find their way by the environment alone.
+        where = {**os.environ, "COVERAGE_FILE": f"{folder}/data"}
 
         def coverage(*rest: str) -> None:
-            subprocess.run([sys.executable, "-m", "coverage", *rest], cwd=ROOT, check=False)
+            subprocess.run([sys.executable, "-m", "coverage", *rest], cwd=ROOT, env=where, check=False)
 
         tests = [f"tests/{name}" for name in FOLDERS]
         options = ["-q", "-p", "no:cacheprovider", *(words or ["-n", "2"])]
-        coverage("run", data, "-m", "pytest", *options, *tests)
+        coverage("run", "-m", "pytest", *options, *tests)
         # A process that was killed may leave a torn file; combine tells it and goes on.
-        coverage("combine", data, "--quiet")
-        coverage("report", data)
-        coverage("json", data, "--quiet", "-o", f"{folder}/report.json")
+        coverage("combine", "--quiet")
+        coverage("report")
+        coverage("json", "--quiet", "-o", f"{folder}/report.json")
         told = rooms(Path(folder, "report.json"))
     for room, reached in told.items():
         print(

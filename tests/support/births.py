@@ -12,7 +12,7 @@ from mailmerge_cli import offspring
 def tell_signals(connection: Connection) -> None:
     """Whether `__main__` is empty, whether signals are ignored, and which are held back."""
     offspring.grow_deaf()
-    numbers = (signal.SIGINT, signal.SIGTERM)
+    numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
     ignored = all(signal.getsignal(number) is signal.SIG_IGN for number in numbers)
     held_back = [] if sys.platform == "win32" else sorted(signal.pthread_sigmask(signal.SIG_BLOCK, ()))
     empty = not hasattr(sys.modules["__mp_main__"], "tell_signals")

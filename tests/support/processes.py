@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -24,6 +25,30 @@ def wait_until_gone(pids: list[int], seconds: float) -> float:
         assert time.monotonic() - start < seconds, "still alive"
         time.sleep(0.002)
     return time.monotonic() - start
+
+
+def owner_of(port: int, among: list[int]) -> int:
+    """Whose the connection is whose own end has this port on 127.0.0.1; 0 if it is nobody's of these."""
+    end = f"0100007F:{port:04X}".encode()
+    inodes = {
+        words[9]
+        for line in Path("/proc/net/tcp").read_bytes().splitlines()
+        if (words := line.split())[1:2] == [end]
+    }
+    for pid in among:
+        for descriptor in _descriptors(pid):
+            if descriptor.startswith("socket:[") and descriptor[8:-1].encode() in inodes:
+                return pid
+    return 0
+
+
+def _descriptors(pid: int) -> list[str]:
+    found = []
+    with suppress(OSError):
+        for link in Path(f"/proc/{pid}/fd").iterdir():
+            with suppress(OSError):
+                found.append(str(link.readlink()))
+    return found
 
 
 def memory(pid: int) -> int:

@@ -146,6 +146,7 @@ class ScriptedServer:
         connections, open_connections, peak_connections, auths, failed_auths, content_octets: counts.
         ahead: how often something stood behind a final dot already when the dot was read.
         received, reads: all octets, and what each read gave (after TLS).
+        peers: the client's port of each connection, from 1.
     """
 
     def __init__(
@@ -197,6 +198,7 @@ class ScriptedServer:
         self.ahead = 0
         self.received = bytearray()
         self.reads: list[bytes] = []
+        self.peers: dict[int, int] = {}
         self.errors: list[BaseException] = []
         self._seen: dict[str, int] = {}
         self._mails: list[float] = []
@@ -268,7 +270,7 @@ class ScriptedServer:
     def _listen(self) -> None:
         while not self._stopping.is_set():
             try:
-                sock, _ = self._listener.accept()
+                sock, peer = self._listener.accept()
             except OSError:
                 return
             with self._changed:
@@ -276,6 +278,7 @@ class ScriptedServer:
                 self.open_connections += 1
                 self.peak_connections = max(self.peak_connections, self.open_connections)
                 number = self.connections
+                self.peers[number] = peer[1]
                 self._changed.notify_all()
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._sockets.add(sock)

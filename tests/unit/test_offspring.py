@@ -45,7 +45,7 @@ def test_the_script_that_began_it_all_is_not_run_again(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are another thing there")
 def test_a_child_is_deaf_and_this_process_is_not() -> None:
-    """SIGINT and SIGTERM are ignored there, and not held back in either."""
+    """SIGINT, SIGTERM and SIGHUP are ignored there, and not held back in either."""
     before = sys.modules["__main__"]
     ours, theirs = multiprocessing.Pipe()
     child = offspring.bear(tell_signals, theirs)
@@ -56,10 +56,34 @@ def test_a_child_is_deaf_and_this_process_is_not() -> None:
     child.close()
 
     assert (True, []) == (ignored, held_back)
-    assert set() == signal.pthread_sigmask(signal.SIG_BLOCK, ()) & {signal.SIGINT, signal.SIGTERM}
+    mine = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+    assert set() == signal.pthread_sigmask(signal.SIG_BLOCK, ()) & mine
     assert sys.modules["__main__"] is before
 
 
 def test_there_is_at_least_one_core() -> None:
     """As many as this process may use."""
     assert 1 <= offspring.cores() <= (os.cpu_count() or 1)
+
+
+def test_a_child_that_cannot_be_born_leaves_this_process_as_it_was() -> None:
+    """Its `__main__` is there again, and signals come through."""
+    before = sys.modules["__main__"]
+    with pytest.raises(Exception, match="pickle"):
+        offspring.bear(tell_signals, lambda: None)
+
+    assert sys.modules["__main__"] is before
+    if sys.platform != "win32":
+        mine = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+    assert set() == signal.pthread_sigmask(signal.SIG_BLOCK, ()) & mine
+
+
+@pytest.mark.parametrize(("told", "cores"), [(8, 8), (None, 1)])
+def test_where_nobody_says_which_cores_are_ours_all_of_them_are(
+    monkeypatch: pytest.MonkeyPatch, told: int | None, cores: int
+) -> None:
+    """macOS and Windows; and where nobody knows their number, there is one."""
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: told)
+
+    assert cores == offspring.cores()

@@ -24,7 +24,14 @@ if TYPE_CHECKING:
 
 
 def write_answers(
-    path: Path, inputs: Inputs | None, ledger: Reading, run: Run, lines: LogLines, why: str = ""
+    path: Path,
+    inputs: Inputs | None,
+    ledger: Reading,
+    run: Run,
+    lines: LogLines,
+    why: str = "",
+    *,
+    in_place: bool = False,
 ) -> str:
     """Write what became of everybody to a workbook: a copy of the list with the answers, or else the log's table.
 
@@ -35,6 +42,7 @@ def write_answers(
         run: the run.
         lines: how the answers are told.
         why: why the list cannot be opened, where it cannot.
+        in_place: see `Answers`.
 
     Returns:
         A sentence that a person should know; empty if there is nothing to say.
@@ -47,7 +55,7 @@ def write_answers(
     try:
         if inputs is None:
             raise NoCopy(f"it cannot be read now ({why})")
-        return _copy(path, inputs, ledger, run, lines)
+        return _copy(path, inputs, ledger, run, lines, in_place=in_place)
     except (NoCopy, Refused, FileMissing) as fault:
         if path.suffix.lower() == ".xlsm":
             raise Refused(
@@ -82,7 +90,7 @@ def ungrouped(source: Source) -> Source:
     return source.ungrouped if isinstance(source, GroupedSource) else source
 
 
-def _copy(path: Path, inputs: Inputs, ledger: Reading, run: Run, lines: LogLines) -> str:
+def _copy(path: Path, inputs: Inputs, ledger: Reading, run: Run, lines: LogLines, *, in_place: bool) -> str:
     from mailmerge_cli.report.book.marked import Mark, write_marked
     from mailmerge_cli.sources.xlsx.source import WorkbookSource
 
@@ -91,7 +99,7 @@ def _copy(path: Path, inputs: Inputs, ledger: Reading, run: Run, lines: LogLines
         raise NoCopy("the list is no Excel workbook of today (.xlsx)")
     refuse_list(path, source)
     check_place(path, LogFormat.XLSX)
-    answers = Answers(people(inputs), ledger, run)
+    answers = Answers(people(inputs), ledger, run, in_place=in_place)
     with told(path), replacing(path) as out:
         marks = (Mark(row, *lines.answer(delivery)) for row, delivery in answers)
         write_marked(out, source, marks, macros=path.suffix.lower() == ".xlsm")

@@ -93,7 +93,7 @@ def _write(path: Path, inputs: Inputs, opened: OpenedList, ledger: Reading, want
     expected = sum(1 for _ in ledger.deliveries(opened.run, wanted))
     if not expected:
         raise Refused(f"Nobody of run {opened.run.label} is {' or '.join(wanted)}.")
-    answers = Answers(people(inputs), ledger, opened.run)
+    answers = Answers(people(inputs), ledger, opened.run, in_place=opened.guessed)
     found = {number: delivery for number, delivery in answers if delivery.state in wanted}
     twins = _twins(found.values(), opened, ledger)
     rows = _persons(source, {number for number, delivery in found.items() if delivery.id not in twins})

@@ -115,7 +115,8 @@ def _write_copy(out: Path, opened: OpenedList, ledger: Reading) -> str:
 
     with opened as inputs:
         why = opened.fault.message if opened.fault else ""
-        return write_answers(out, inputs, ledger, opened.run, lines_of(opened.place, opened.run), why)
+        lines = lines_of(opened.place, opened.run)
+        return write_answers(out, inputs, ledger, opened.run, lines, why, in_place=opened.guessed)
 
 
 def _tell_written(screen: Screen, run: Run, out: Path, note: str) -> None:

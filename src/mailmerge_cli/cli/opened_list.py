@@ -43,6 +43,11 @@ class OpenedList:
             ),
         )  # fmt: skip
 
+    @property
+    def guessed(self) -> bool:
+        """Nothing says how the run named its people: no campaign file, no key column, and what was typed to `send` is not known."""
+        return self._campaign.file is None and not self._campaign.recipients.key
+
     def __enter__(self) -> Inputs | None:
         from mailmerge_cli.campaign.runs import Choice
         from mailmerge_cli.cli.prepare import open_inputs

@@ -127,6 +127,7 @@ class Post:
     async def _start(self) -> None:
         if self._process is not None:
             await _ended(self._process)
+            self._process = None
         ours, theirs = socket.socketpair()
         try:
             self._process = _spawn(theirs, self._lock)
@@ -291,7 +292,11 @@ class Post:
         self._do(self._ask_for_permit(self._frames, self._lines[number][0]))
 
     async def _ask_for_permit(self, frames: Frames | None, line: Line) -> None:
-        granted = await line.permit()
+        granted = False
+        try:
+            granted = await line.permit()
+        except Exception as error:  # noqa: BLE001  the worker's line waits for an answer, whatever happened here
+            self._stop(error)
         if frames is not None:
             frames.say(Say.PERMITTED, line.number, granted)
 

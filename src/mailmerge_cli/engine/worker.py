@@ -156,6 +156,7 @@ class _Worker:
 
     async def _carry(self, line: _WorkerLine) -> None:
         error: BaseException | None = None
+        line.begun = True
         try:
             if self._transport is not None:
                 await self._transport.carry(line)
@@ -168,8 +169,12 @@ class _Worker:
 
     def _cancel(self, number: int) -> None:
         line = self._lines.get(number)
-        if line is not None and line.task is not None:
-            line.task.cancel()
+        if line is None or line.task is None:
+            return
+        line.task.cancel()
+        if not line.begun:  # what is cancelled before its first step never takes one, and could not say that it ended
+            del self._lines[number]
+            self.frames.say(Say.ENDED, number, None)
 
     def _close(self, number: int) -> None:
         if line := self._lines.get(number):
@@ -228,6 +233,7 @@ class _WorkerLine:
         self._worker = worker
         self.number = number
         self.closed = False
+        self.begun = False
         self.task: asyncio.Task[None] | None = None
         self.permit: asyncio.Future[bool] | None = None
 

@@ -58,7 +58,7 @@ class Scope:
     def _add_alias(self, column: Column, alias: str) -> None:
         """A further title, and the name made of it, as far as nothing else is called so."""
         if self.by_title.setdefault(alias, column) is column:
-            self._title_of.setdefault(alias, column.title)
+            self._title_of[alias] = column.title  # as any title, it comes before another column's name
         name = template_name(alias)
         if not name or name in BUILT_IN_NAMES or name in self.constants:
             return

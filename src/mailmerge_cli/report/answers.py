@@ -1,7 +1,7 @@
 """What became of each row of a list: the rows as they stand now beside the deliveries of a run.
 
 Rule: a delivery belongs to a row by its key, never by its place alone: a sorted list keeps its answers, and a row that names another
-person now has none. A delivery without a key belongs to the row of its number if that has no other key and the same address.
+person now has none. Where it is not known that the key is made as in the run, key and place must agree. A delivery without a key belongs to the row of its number if that has no other key and the same address.
 """
 
 from __future__ import annotations
@@ -41,9 +41,13 @@ class Answers:
         people: as the list has them, upwards by their first rows.
         ledger: what is asked, page by page.
         run: the run.
+        in_place: a delivery must stand in the row that it had in the run.
     """
 
-    def __init__(self, people: Iterable[Person], ledger: Reading, run: Run) -> None:
+    def __init__(
+        self, people: Iterable[Person], ledger: Reading, run: Run, *, in_place: bool = False
+    ) -> None:
+        self._in_place = in_place
         self.placed = self.named = 0
         self._people, self._ledger, self._run = iter(people), ledger, run
         self._keyless = {one.row: one for one in ledger.deliveries(run, _KEYLESS) if not one.key}
@@ -51,7 +55,7 @@ class Answers:
         self._seen: set[str] = set()
 
     def __iter__(self) -> Iterator[tuple[int, Delivery]]:
-        """Row number and delivery, by row. Refused if two persons of the list have one key."""
+        """Row number and delivery, by row. Refused if two persons of the list have one key, or one is not in his place."""
         ahead: list[tuple[int, int, Delivery]] = []  # further rows of people whose first row has passed
         while page := list(islice(self._people, _PAGE)):
             found = self._ledger.find(self._run, [one.key for one in page if one.key])
@@ -81,6 +85,12 @@ class Answers:
             return None
         if person.key in self._seen:
             raise Refused(f"two rows of the list have the key “{person.key}”; a key must name one person")
+        if self._in_place and found[person.key].row not in person.rows:
+            raise Refused(
+                f"“{person.key}” stands in row {person.rows[0]}, and in the run it was row {found[person.key].row}: the rows were moved, or "
+                "the address column is not the one that was sent to",
+                hint="Say the key column (--key-column), or put the rows back as they were.",
+            )
         self._seen.add(person.key)
         self.named += 1
         return found[person.key]

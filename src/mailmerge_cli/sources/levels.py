@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from mailmerge_cli.errors import Problem, Refused
 from mailmerge_cli.model.cell import CellFault
-from mailmerge_cli.sources.line import Line, heads, is_remark, is_title
+from mailmerge_cli.sources.line import Line, heads, is_person, is_remark, is_title
 from mailmerge_cli.sources.ranges import Range
 
 __all__ = ["LINES", "MOST", "Line", "Titles", "find_titles"]
@@ -105,7 +105,7 @@ class _Top:
         if len(line.filled) == 1:
             (column,) = line.filled
             if span := self._span(line.place, column):
-                return self._is_whole(span, wide)
+                return self._is_whole(span, wide) and not is_person(line.at(column))
             return not line.has_address and not is_title(line.at(column)) and heads(wide, after)
         return (
             not line.has_address

@@ -61,6 +61,11 @@ def is_title(cell: Cell) -> bool:
     return isinstance(cell, str) and any(fits(cell, sense) for sense in (Sense.EMAIL, Sense.NAME, Sense.KEY))
 
 
+def is_person(cell: Cell) -> bool:
+    """Whether it is an address and nothing else; a heading may hold one among its words."""
+    return isinstance(cell, str) and len(cell) <= _LONG and _ADDRESS.fullmatch(cell.strip()) is not None
+
+
 def is_remark(cell: Cell) -> bool:
     """`Unit: CNY`, `编制日期：2026-11-30`."""
     return isinstance(cell, str) and bool(re.search(r"\S\s*[:：]\s*\S", cell))

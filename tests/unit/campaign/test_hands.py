@@ -211,3 +211,60 @@ def test_no_process_is_left_behind(tmp_path: Path) -> None:
 
     assert [] == left(iter(range(2)))
     assert [] == left(iter(range(10**6)))
+
+
+class _Homebody:
+    """A third party's source: it reads like the one it stands for, and cannot be pickled."""
+
+    def __init__(self, source: object) -> None:
+        self._source = source
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._source, name)
+
+    def __reduce__(self) -> str:
+        raise TypeError("not me")
+
+
+@pytest.mark.usefixtures("at_once")
+def test_a_list_that_cannot_travel_is_checked_by_one_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No error and no process that would wait for it in vain."""
+    with kit_of(write_people(tmp_path / "people.csv", MANY, spoilt(4, MANY))) as kit:
+        alone = plan_of(kit)
+        monkeypatch.setattr(room.offspring, "bear", None)  # nobody asks for one
+        assert alone == by_hands(kit._replace(source=_Homebody(kit.source)))  # type: ignore[arg-type]
+
+
+@pytest.mark.usefixtures("at_once")
+@pytest.mark.parametrize("births", [0, 1])
+def test_where_there_are_no_more_processes_to_be_had_fewer_do_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, births: int
+) -> None:
+    """A limit of processes or memory costs time and nothing else."""
+    bear, born = room.offspring.bear, []
+
+    def few(*parts: object) -> object:
+        if len(born) == births:
+            raise OSError(11, "Resource temporarily unavailable")
+        born.append(bear(*parts))  # type: ignore[arg-type]
+        return born[-1]
+
+    monkeypatch.setattr(room.offspring, "bear", few)
+    with kit_of(write_people(tmp_path / "people.csv", MANY, spoilt(5, MANY))) as kit:
+        assert plan_of(kit) == by_hands(kit, hands=3)
+    assert births == len(born)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no such signal here")
+def test_a_hand_that_is_dead_when_it_is_given_work_has_none(tmp_path: Path) -> None:
+    """Its end is noticed at the pipe; the chunk that it should have had is done here."""
+    with kit_of(write_people(tmp_path / "people.csv", MANY)) as kit, _Eager(kit, 1) as hands:
+        (hand,) = hands._hands
+        os.kill(hands.pids[0], signal.SIGKILL)
+        hand._process.join()
+        hands._hand_out(0, 1000)
+
+        assert (False, []) == (hand.alive, hand.has)
+        assert MANY == sum(chunk.read for chunk in hands.checked(lambda: 1000))

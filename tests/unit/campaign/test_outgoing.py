@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pickle
 import random
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,10 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mailmerge_cli.campaign.kit import Kit
-from mailmerge_cli.campaign.outgoing import Maker, Order
+from mailmerge_cli.campaign.outgoing import Maker, Order, Outgoing
 from mailmerge_cli.errors import Refused
+from mailmerge_cli.ledger.ledger import Ledger
 from mailmerge_cli.model.mail import Recipient
 from support.kits import kit_of, write_people
+from support.ledgers import DEFERRED, Book, entry
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 
@@ -112,3 +115,56 @@ def test_a_resend_goes_to_the_address_that_was_given(tmp_path: Path) -> None:
         mail = Maker(kit)(orders(kit)[1]._replace(address="new@example.com"))
     assert mail.envelope.recipients == ("new@example.com",)
     assert b"p2@example.org" not in b"".join(mail.content)
+
+
+def test_F26_an_attachment_that_is_gone_at_its_turn_stops_the_run(tmp_path: Path) -> None:
+    """It was there at the check: refused (65), with the row, and not sent without it."""
+    (tmp_path / "S1.txt").write_text("slip")
+    with kit_of(write_people(tmp_path / "people.csv", 1), attachments=("{{ id }}.txt",)) as kit:
+        (order,) = orders(kit)
+        (tmp_path / "S1.txt").unlink()
+        with pytest.raises(Refused, match="Row 2 cannot be rendered any more") as caught:
+            Maker(kit)(order)
+    assert "changed" == caught.value.reason
+
+
+# -- what is left ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> Iterator[Book]:
+    with Ledger.open(tmp_path / ".mailmerge" / "ledger.sqlite3", home=tmp_path) as ledger:
+        yield Book(ledger, tmp_path)
+
+
+def keys_due(outgoing: Outgoing, now: datetime) -> list[str]:
+    return [delivery.key for delivery, _ in outgoing.due(now)]
+
+
+def test_P10_a_deferred_row_is_not_handed_out_before_its_time(book: Book) -> None:
+    """Not a second too early; and from its moment on it is."""
+    run = book.enter(entry("A", 2), entry("B", 3))
+    book.send(run, "B", DEFERRED, wait=60)
+    outgoing = Outgoing(book.ledger, run, domain="example.org")
+    moment = outgoing.next_due()
+
+    assert moment is not None
+    assert ["A"] == keys_due(outgoing, moment - timedelta(seconds=1))
+    assert ["A", "B"] == keys_due(outgoing, moment)
+
+
+def test_a_call_about_some_keys_knows_no_others(book: Book) -> None:
+    """Rows, figures and the next moment are those of its keys: it neither sends to others nor waits for them."""
+    run = book.enter(*(entry(key, row) for row, key in enumerate("ABCD", 2)))
+    book.send(run, "B", DEFERRED, wait=60)
+    book.send(run, "D", DEFERRED, wait=3600)
+    late = book.get(run, "D").next_attempt
+    assert late is not None
+    everybody, some, pending = (
+        Outgoing(book.ledger, run, domain="example.org", only=only) for only in (None, ["D", "A", "D"], ["A"])
+    )
+
+    assert (4, 2, 1) == (everybody.left(), some.left(), pending.left())
+    assert ["A", "D"] == keys_due(some, late)
+    assert (late, None) == (some.next_due(), pending.next_due())
+    assert book.get(run, "B").next_attempt == everybody.next_due()

@@ -20,6 +20,7 @@ from support.played_workers import OpenPurse, Played, PlayedStage
 
 ACCEPTED = flat(Outcome(Verdict.ACCEPTED, code=250))
 RELEASED = flat(Outcome(Verdict.RELEASED))
+REFUSED = flat(Outcome(Verdict.REFUSED, Blame.RECIPIENT, code=550, enhanced="5.1.1"))
 TROUBLE = flat(Outcome(Verdict.DEFERRED, Blame.TRANSPORT, code=451))
 CROWDED = flat(Outcome(Verdict.DEFERRED, Blame.TRANSPORT, Advice.FEWER_CONNECTIONS, code=421))
 MANY = Rules(connections=8)
@@ -127,10 +128,13 @@ def test_a_worker_that_will_not_end_is_ended_by_force(monkeypatch: pytest.Monkey
     assert {State.SENT: 1} == stage.ledger.states()
 
 
-def test_a_worker_that_does_not_leave_when_told_is_ended_by_force(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The second signal, and a worker that hangs: its row is in doubt, the others are pending, nobody waits for it."""
+@pytest.mark.parametrize("lines", [1, 2])
+def test_a_worker_that_does_not_leave_when_told_is_ended_by_force(
+    monkeypatch: pytest.MonkeyPatch, lines: int
+) -> None:
+    """The second signal, and a worker that hangs with all its lines: its row is in doubt, the others are pending, nobody waits for it."""
     monkeypatch.setattr(posts, "_PATIENCE", 0.02)
-    stage = PlayedStage(monkeypatch, 3)
+    stage = PlayedStage(monkeypatch, 3, rules=Rules(connections=lines))
 
     async def play(stage: PlayedStage) -> None:
         worker = await stage.worker()
@@ -139,7 +143,8 @@ def test_a_worker_that_does_not_leave_when_told_is_ended_by_force(monkeypatch: p
         await worker.hears(Say.WRITTEN)
         stage.engine.interrupt()
         stage.engine.abort()
-        await worker.hears(Say.CANCEL)
+        for _ in range(lines):
+            await worker.hears(Say.CANCEL)
 
     ending = stage.run(play)
 
@@ -154,6 +159,52 @@ def test_nobody_to_send_to_starts_no_worker(monkeypatch: pytest.MonkeyPatch) -> 
 
     assert stage.run().error is None
     assert [] == stage.processes
+
+
+# -- what is written -------------------------------------------------------------------------------------------------
+
+
+def test_K08_an_intent_behind_a_refusal_that_cannot_be_written_is_not_granted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The worker hears of the fault and sends nothing; what it hands back then is no trouble, and the ending carries the fault."""
+    stage = PlayedStage(monkeypatch, 3)
+
+    async def play(stage: PlayedStage) -> None:
+        worker = await stage.worker()
+        await worker.hears(Say.WORK)
+        worker.says(Say.COMMIT, 1, 0, 0, None, 1)
+        await worker.hears(Say.WRITTEN)
+        stage.ledger.fault = LedgerFault("disk full")
+        worker.says(Say.COMMIT, 2, 0, 1, REFUSED, 2)
+        ticket, error = await worker.hears(Say.FAULT)
+        assert (2, LedgerFault) == (ticket, type(error))
+        worker.says_together((Say.COMMIT, 0, 0, 2, RELEASED, 0), (Say.ENDED, 0, error))
+
+    ending = stage.run(play)
+
+    assert isinstance(ending.error, LedgerFault)
+    assert {State.SENDING: 1, State.PENDING: 2} == stage.ledger.states()
+
+
+def test_the_last_outcome_of_a_worker_that_is_gone_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It said so and was ended by force before the ledger had it: sent is sent, and nobody is told who cannot hear it."""
+    monkeypatch.setattr(posts, "_PATIENCE", 0.0)
+    stage = PlayedStage(monkeypatch, 8, rules=MANY)
+
+    async def play(stage: PlayedStage) -> None:
+        worker = await stage.worker()
+        await worker.hears(Say.WORK)
+        worker.says(Say.COMMIT, 1, 0, 0, None, 1)
+        await worker.hears(Say.WRITTEN)
+        worker.says(Say.COMMIT, 2, 0, 1, ACCEPTED, 0)
+        worker.hangs_up()
+        stage.engine.interrupt()
+
+    ending = stage.run(play)
+
+    assert (1, "interrupted") == (ending.sent, ending.reason)
+    assert {State.SENT: 1, State.PENDING: 7} == stage.ledger.states()
 
 
 # -- stock -----------------------------------------------------------------------------------------------------------

@@ -18,8 +18,10 @@ from mailmerge_cli.errors import (
     Stopped,
     Unreachable,
 )
+from mailmerge_cli.events import Event, Waiting
 from mailmerge_cli.model.delivery import State
-from mailmerge_cli.model.mail import Advice, Blame, Mail, Outcome, Verdict
+from mailmerge_cli.model.mail import Advice, Blame, Mail, Outcome, Settlement, Verdict
+from mailmerge_cli.model.transport import Feed
 from support.engine_parts import START, MemoryLedger, Stage, accept
 
 
@@ -282,8 +284,6 @@ def test_K04_the_first_signal_lets_what_is_in_flight_finish() -> None:
         while (mail := await feed.take()) is not None:
             await feed.commit(None, mail)
             await asyncio.sleep(0.05)
-            from mailmerge_cli.model.mail import Settlement
-
             await feed.commit(Settlement(mail, accept(mail)), None)
 
     stage = Stage(1000)
@@ -388,3 +388,42 @@ def test_a_quota_that_cannot_be_written_stops_the_run() -> None:
 
     assert isinstance(ending.error, LedgerFault)
     assert {State.SENT: 5, State.PENDING: 15} == stage.ledger.states()
+
+
+def test_K04_a_signal_while_the_run_waits_for_deferred_rows_ends_the_wait() -> None:
+    """Nobody sits through the hour; the rows stay deferred."""
+    stage = Stage(3, lambda _: Outcome(Verdict.DEFERRED, Blame.RECIPIENT, code=450))
+
+    class Impatient(list[Event]):
+        def append(self, event: Event) -> None:
+            super().append(event)
+            if isinstance(event, Waiting) and stage.engine is not None:
+                stage.engine.interrupt()
+
+    stage.events = Impatient()
+    ending = stage.run()
+
+    assert "interrupted" == ending.reason
+    assert {State.DEFERRED: 3} == stage.ledger.states()
+    assert 3 == len(stage.transport.carried)
+
+
+def test_what_was_taken_and_never_begun_is_handed_back_without_a_word_to_the_ledger() -> None:
+    """No attempt is counted, nothing is written, and it is sent after all."""
+    stage = Stage(2)
+    carry, shy = stage.transport.carry, []
+
+    async def carry_shyly(feed: Feed) -> None:
+        if not shy:
+            mail = await feed.take()
+            assert mail is not None
+            shy.append(mail.delivery)
+            await feed.commit(Settlement(mail, Outcome(Verdict.RELEASED)), None)
+            assert [] == stage.ledger.batches
+        await carry(feed)
+
+    stage.transport.carry = carry_shyly
+    stage.run()
+
+    assert {State.SENT: 2} == stage.ledger.states()
+    assert [1, 1] == [one.attempts for one in stage.ledger.deliveries.values()]

@@ -31,6 +31,15 @@ def test_K08_a_full_disk_is_told_with_the_folder() -> None:
         draft.add([entry(f"K{number}", number) for number in range(5000)])
 
 
+def test_K04_a_ctrl_c_between_begin_and_first_line_says_nothing_later() -> None:
+    """What was begun and never entered is thrown away after the draft was closed: without a word on anybody's screen."""
+    draft = Draft()
+    change = draft._change()
+    change.__enter__()
+    draft.close()
+    change.gen.close()  # type: ignore[attr-defined]  # as the garbage collector does
+
+
 def test_first_and_last_are_those_that_get_mail() -> None:
     """The question before a send names the first and the last recipient; skipped and invalid rows are none."""
     with draft_of(

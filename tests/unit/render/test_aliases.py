@@ -7,7 +7,7 @@ import pytest
 from mailmerge_cli.campaign.columns import assign_roles, find_column
 from mailmerge_cli.errors import Refused
 from mailmerge_cli.model.campaign import RecipientSettings
-from mailmerge_cli.model.table import Row
+from mailmerge_cli.model.table import Column, Row
 from mailmerge_cli.render.phrase import Expression, Phrase
 from mailmerge_cli.sources.header import column_letter, columns_of
 
@@ -97,3 +97,10 @@ def test_roles_are_guessed_by_the_lower_title():
     assert roles.email is not None
     assert roles.name is not None
     assert (roles.email.title, roles.name.title) == ("员工 / 邮箱", "员工 / 姓名")
+
+
+@pytest.mark.parametrize("text", ['{{ row["net_pay"] }}', '{{ row["net_pay"] | upper }}'])
+def test_with_a_filter_or_without_it_is_the_same_cell(text):
+    """A source of somebody else's whose further title is another column's name: `row[…]` means the title, with Jinja and without it (law 1)."""
+    columns = (Column(0, "Net pay", "net_pay", "A"), Column(1, "G / net_pay", "g_net_pay", "B", ("net_pay",)))
+    assert Phrase(text, columns)(Row(3, ("first", "SECOND"))) == "SECOND"

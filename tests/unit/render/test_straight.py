@@ -117,6 +117,12 @@ def test_whatever_else_a_template_holds_is_jinjas(text: str) -> None:
     assert straight(SCOPE, Sandbox(), text) is None
 
 
+def test_a_constant_that_cannot_be_printed_is_jinjas_to_tell() -> None:
+    """It knows the line."""
+    scope = Scope(COLUMNS, {"broken": FaultCell("holds the error #N/A")})
+    assert straight(scope, Sandbox(), "{{ broken }}") is None
+
+
 def test_the_lines_of_a_mail_are_jinjas() -> None:
     """`rows` is made for each row; what is in its place in the row is not for printing."""
     scope = Scope((*COLUMNS, Column(4, "rows", "rows", "", holds_lines=True)), CONSTANTS)

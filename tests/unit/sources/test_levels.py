@@ -194,6 +194,16 @@ def test_an_error_value_below_a_single_title_is_a_cell_like_any_other(tmp_path):
         assert [column.title for column in source.columns] == ["x"]
 
 
+def test_people_in_merged_cells_are_no_heading(tmp_path):
+    """A list of one wide column, made by merging two, with somebody's figures below: nobody above them is passed over."""
+    table = [("邮箱",), ("a@example.org",), ("b@example.org",), (1, 2)]
+    with pytest.raises(Refused, match=r"row 2 should hold the titles .* an address"):
+        open_source(book(tmp_path, table, "A1:B1", "A2:B2", "A3:B3"))
+    table = [("Questions: hr@example.org",), ("姓名", "邮箱"), ("王伟", "a@example.org")]
+    with open_source(book(tmp_path, table, "A1:B1")) as source:
+        assert [column.title for column in source.columns] == ["姓名", "邮箱"]
+
+
 def test_groups_that_nobody_merged_are_refused(tmp_path):
     """Without merged cells the second row may be a person without an address; the sentence says how to tell."""
     with pytest.raises(Refused, match="row 2 may hold titles too") as caught:

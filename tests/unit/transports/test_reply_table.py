@@ -362,6 +362,8 @@ def test_a_refusal_for_good_has_nothing_to_wait_for() -> None:
         "too many messages on the connection", "too many mails for a session", "too many e-mails on the connection",
         "Too Many Transactions in the session", "100 messages per connection", "100 mails per session", "no more mails on this connection",
         "no more messages in this session", "session limit", "connection limit of messages",
+        "Error: too many errors", "too many nonmail commands", "too many syntax or protocol errors", "Too many unrecognized commands",
+        "Too many bad commands; closing connection",
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("code", [450, 554])

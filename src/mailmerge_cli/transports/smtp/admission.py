@@ -157,16 +157,20 @@ class Admission:
 def decisive(answers: list[Answer]) -> Answer | None:
     """The reply that keeps the content back, None where it may go.
 
-    A 421 or a refused RSET before all; then MAIL's; then the worst of the recipients' (one that is refused for good settles the
-    row, whatever the others might get later: P14); then DATA's.
+    A recipient that is refused for good settles the row, whatever the others might get later (P14), and also where the server
+    hangs up right after it, because this was one error too many. Then a 421, or a refused RSET; then MAIL's; then the worst of the
+    recipients'; then DATA's.
     """
     refused = [each for each in answers if each.reply.kind != (3 if each.phase == "data" else 2)]
     if not refused:
         return None
+    first = refused[0]
+    worst = max(
+        (each for each in refused if each.phase == "rcpt"), key=lambda each: each.reply.kind, default=first
+    )
+    if first.phase == "rcpt" and worst.reply.kind == 5:
+        return worst
     for each in refused:
         if each.reply.code == 421:
             return each
-    first = refused[0]
-    if first.phase != "rcpt":
-        return first
-    return max((each for each in refused if each.phase == "rcpt"), key=lambda each: each.reply.kind)
+    return worst if first.phase == "rcpt" else first

@@ -1,7 +1,7 @@
 """One connection at work: it takes mails, has their envelopes admitted, commits, sends contents, and settles each.
 
 Rule 1: content leaves only when `feed.commit(..., begun=mail)` has returned and the conversation is in state CONTENT.
-Rule 2: an outcome waits for the next intent, to share its commit, only while that intent is on its way.
+Rule 2: an outcome waits for the next intent, to share its commit, only while that intent is on its way; one that is about all mails waits for nothing.
 Rule 3: on every way out, what was taken is settled: UNKNOWN once the final dot may have left, DEFERRED after part of the
 content, RELEASED before.
 
@@ -286,6 +286,9 @@ class Carriage:
         earlier, self._held = self._held, Settlement(mail, outcome)
         if earlier is not None:
             await self._feed.commit(earlier, None)
+        if outcome.blame is Blame.TRANSPORT:
+            # Everybody must hold off, we too: the next mail is not to be taken before that is known.
+            await self._commit_held()
 
     async def _commit_held(self) -> None:
         held, self._held = self._held, None

@@ -92,10 +92,14 @@ class Login:
         )
         while reply.code == 334 and self._wire.talk.state is State.LOGIN:
             reply = await self._say(exchange.answer(reply.lines[0]) + CRLF, "***", secret)
+        if reply.kind == 3:
+            raise self._wire.broken()  # no password was judged: the server is out of step, or left in the middle
         return reply
 
     async def _say(self, words: bytes, shown: str, secret: Secret) -> Reply:
         wire = self._wire
+        if wire.talk.over:
+            raise wire.broken()
         wire.talk.ask(Step.AUTH)
         if self._trace:
             self._trace(f"C: {shown}")

@@ -208,7 +208,9 @@ _TABLE = (
 
 _LAST_ON_CONNECTION = re.compile(
     r"\bMI:DMC\b|\bRP:DRC\b|too many (?:messages|mails|e-mails|transactions)\b.*\b(?:connection|session)"
-    r"|(?:messages|mails) (?:per|in this|on this) (?:connection|session)|session limit|connection limit of messages",
+    r"|(?:messages|mails) (?:per|in this|on this) (?:connection|session)|session limit|connection limit of messages"
+    # P, E, sendmail: so many errors, such as unknown users, on one connection; it is nobody's speed.
+    r"|too many (?:errors|nonmail commands|syntax or protocol errors|unrecognized commands|bad commands)\b",
     re.IGNORECASE,
 )
 _WAIT = re.compile(
@@ -280,7 +282,7 @@ def asked_wait(text: str) -> float:
 
 
 def last_on_connection(reply: Reply) -> bool:
-    """Whether the server only wants us to open another connection: it has had its number of messages on this one."""
+    """Whether the server only wants us to open another connection: it has had its number of messages, or of errors, on this one."""
     return reply.kind in (4, 5) and _LAST_ON_CONNECTION.search(reply.text) is not None
 
 

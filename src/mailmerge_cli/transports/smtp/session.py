@@ -46,7 +46,9 @@ class Session:
         self._trace = trace
 
     async def ask(self, step: Step, words: bytes, seconds: float = 0.0) -> Reply:
-        """One command, one reply. Raises `Broken`."""
+        """One command, one reply. Raises `Broken`; without a word, where the server has said more than it was asked."""
+        if self.wire.talk.over:
+            raise self.wire.broken()
         self.wire.talk.ask(step)
         self.show(words)
         self.wire.write(words)
@@ -115,6 +117,9 @@ class Opening:
             await self._introduce(session, end)
         except Broken as broken:
             await wire.close()
+            said = wire.talk.unasked
+            if said is not None and said.kind == 4:  # a 421 right behind an answer
+                raise self._turned_away(said) from broken
             raise self._silent(broken) from broken
         except BaseException as error:
             if isinstance(error, Exception):
@@ -189,6 +194,8 @@ class Opening:
             )
         session.offers = Offers()
         await self._secure(session, self._account.timeout)
+        if talk.over:
+            raise session.wire.broken()  # it spoke under TLS before it was asked
         talk.secured()
 
     async def _secure(self, session: Session, timeout: float) -> None:
