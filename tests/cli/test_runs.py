@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from support import arrivals
 from support.program import LETTER, Ran, people, run_here, write_campaign, write_list
 from support.scripted_smtp import ScriptedServer
 
@@ -488,3 +489,22 @@ def test_O01_two_processes_at_once(trial: Trial) -> None:
     with CampaignLock(trial.folder / ".mailmerge/lock", home=trial.folder.resolve()):
         ran = trial.send()
     assert (75, "locked", []) == (ran.code, ran.json["reason"], trial.server.accepted)
+
+
+@pytest.mark.parametrize("checked", [True, False])
+def test_a_sender_that_was_refused_is_mended_and_goes(
+    campaign: Path, server: ScriptedServer, checked: bool
+) -> None:
+    """78, nobody has anything: the new From is no change that anybody must accept; and everybody gets one mail."""
+    server.replies["MAIL"] = "553 5.7.1 Sender address rejected: not owned by user"
+    assert 78 == run_here("send", "--yes").code
+    server.replies.clear()
+    message = campaign / "letter.txt"
+    message.write_text(message.read_text().replace("From: Office", "From: HR", 1))
+
+    if checked:
+        assert 0 == run_here("check").code
+    ran = run_here("send", "--yes")
+    assert 0 == ran.code, ran.err
+    assert arrivals.once(1, 2, 3, 4, 5) == arrivals.got(server)
+    assert "refused" in run_here("log", "--attempts").out

@@ -87,6 +87,18 @@ def test_Q01_Q02_Q03_Q06_Q07_Q08_Q09_Q10_a_fault_of_the_account_stops_the_run_an
     assert not trial.server.saw(b"tok000002x"), (id_, "no second content leaves")
 
 
+def test_Q01_a_used_up_quota_costs_each_connection_of_a_worker_one_content_at_most(trial: Trial) -> None:
+    """Over workers too no second content leaves on a connection behind the refusal that stops the run; nobody is failed or in doubt."""
+    small(trial, 12, sending="")
+    trial.server.replies["END"] = "550 5.4.5 Daily user sending limit exceeded."
+    ran = trial.send("--max-wait", "1s", "--workers", "2", "--connections", "2")
+
+    assert (75, "quota") == (ran.code, ran.json["reason"]), ran.err
+    counts = ran.json["counts"]
+    assert (0, 0, 0) == (counts["failed"], counts["in_doubt"], counts["sent"])
+    assert 2 >= sum(trial.server.saw(f"tok{number:06}x".encode()) for number in range(1, 13))
+
+
 def test_Q04_three_connections_where_two_are_too_many(trial: Trial) -> None:
     """432 4.3.2: going on with fewer, after a while; nobody is failed or in doubt, and nothing is tried again at once."""
     small(trial, 9)

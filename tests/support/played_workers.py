@@ -134,7 +134,7 @@ class PlayedStage:
         self._credentials = credentials or OpenPurse()
         self._births, self._stubborn = births, stubborn
         self._pairs: asyncio.Queue[socket.socket] = asyncio.Queue()
-        monkeypatch.setattr(posts, "_spawn", self._spawn)
+        monkeypatch.setattr(posts, "born", self._spawn)
 
     def _spawn(self, sock: socket.socket, lock: int) -> _Process:
         if len(self.processes) == self._births:

@@ -95,7 +95,7 @@ class Checking:
         for other in others:
             word = "cancelled" if place.campaign.unfinished is Unfinished.CANCEL else "finished first"
             self._screen.note(f"Run {other.label} is unfinished; `send` has it {word}.")
-        if choice.run is not None and not ledger.nothing_begun(choice.run):
+        if choice.run is not None and not ledger.nobody_reached(choice.run):
             said = self._said(place)
             amendment_for(preparation.plan.draft.compare(ledger, choice.run), said)
             self._counts = ledger.counts(choice.run)

@@ -112,15 +112,21 @@ def workers_for(wish: str, mails: int, connections: int, rates: Sequence[Rate]) 
 
 
 async def _fly(flight: Flight, observers: Sequence[Observer]) -> Landing:
-    if isinstance(flight.carrier, Crew):
-        async with flight.carrier:
-            return await _sent(flight, observers)
-    return await _sent(flight, observers)
-
-
-async def _sent(flight: Flight, observers: Sequence[Observer]) -> Landing:
-    clock = SystemClock()
     heard: list[int] = []
+    engine = _engine(flight, observers)
+    # A signal while the workers are sent home is heard like any other.
+    with _Signals(lambda number: _on_signal(engine, observers, heard, number)):
+        if isinstance(flight.carrier, Crew):
+            async with flight.carrier:
+                ending = await engine.run()
+        else:
+            ending = await engine.run()
+    first = heard[0] if heard else 0
+    return Landing(ending, signal.SIGTERM if first in _HANG_UP else first)
+
+
+def _engine(flight: Flight, observers: Sequence[Observer]) -> Engine:
+    clock = SystemClock()
     engine = Engine(
         transport=flight.carrier,
         tray=flight.tray,
@@ -131,10 +137,7 @@ async def _sent(flight: Flight, observers: Sequence[Observer]) -> Landing:
         observer=lambda event: _tell(engine, observers, event),
         account=flight.account,
     )
-    with _Signals(lambda number: _on_signal(engine, observers, heard, number)):
-        ending = await engine.run()
-    first = heard[0] if heard else 0
-    return Landing(ending, signal.SIGTERM if first in _HANG_UP else first)
+    return engine
 
 
 def _throttle(flight: Flight, clock: SystemClock) -> Throttle:

@@ -154,7 +154,10 @@ class Sending:
         if run is None or ledger.nothing_begun(run):
             zone = self._place.campaign.timezone
             return ledger.enter(choice.label, choice.opened, zone, draft, preparation.digest)
-        accepted = amendment_for(draft.compare(ledger, run), self._wishes.acceptance)
+        said = self._wishes.acceptance
+        if ledger.nobody_reached(run):
+            said = replace(said, accept_changes=True)  # nobody has anything that could differ: a mended From just goes
+        accepted = amendment_for(draft.compare(ledger, run), said)
         # Even where nothing differs: row numbers follow the list.
         run = ledger.amend(run, draft, accepted, preparation.digest)
         if self._wishes.again:

@@ -46,7 +46,12 @@ class Gate:
     @property
     def holding(self) -> bool:
         """Stopped, or holding off for a while."""
-        return self.stopped or self._hold_until > self._clock.monotonic()
+        return self.stopped or self._holds_off
+
+    @property
+    def _holds_off(self) -> bool:
+        """Many connections meet the same trouble at once: it is one, and tries the run's patience once."""
+        return self._hold_until > self._clock.monotonic()
 
     def stop(
         self, reason: str, *, resume_at: datetime | None = None, error: MailmergeError | None = None
@@ -105,7 +110,7 @@ class Gate:
 
     def trouble(self, why: str, outcome: Outcome | None = None) -> None:
         """The server is in trouble: nobody sends for a while; or the run stops, if that is too long or does not end."""
-        seconds = self._patience.trouble(outcome)
+        seconds = self._patience.trouble(outcome, same=self._holds_off)
         until = self._clock.now() + timedelta(seconds=seconds)
         if self._patience.exhausted or not self.may_stand_still(seconds):
             self.stop("deferred", resume_at=until, error=Stopped(f"The server keeps us waiting: {why}"))
@@ -116,7 +121,7 @@ class Gate:
     def lost(self, error: Unreachable) -> None:
         """A connection could not be had, or was lost."""
         self._tell(Trouble(error.message))
-        seconds = max(self._patience.trouble(), error.wait)
+        seconds = max(self._patience.trouble(same=self._holds_off), error.wait)
         if self._patience.exhausted or not self.may_stand_still(seconds):
             self.stop("unreachable", error=error)
             return

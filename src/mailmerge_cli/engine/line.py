@@ -50,14 +50,16 @@ class Line:
     async def commit(self, settled: Settlement | None, begun: Mail | None) -> None:
         """One durable transaction for an outcome and an intent.
 
-        An outcome that may stop the run is written by itself: if it does, the next content must not leave any more.
+        An outcome that may stop the run is written by itself: if it does, the next content must not leave any more, on this
+        connection or another one.
         """
         done = None if settled is None else (settled.mail, settled.outcome)
         if done is not None and begun is not None and done[1].verdict is not Verdict.ACCEPTED:
             await self._engine.commit(done, None)
-            if (error := self.gate.error) is not None:
-                raise error
             done = None
+        if begun is not None and (error := self.gate.error) is not None:
+            await self._engine.commit(done, None)
+            raise error
         await self._engine.commit(done, begun)
 
     # a worker's, by way of its crew

@@ -21,9 +21,10 @@ class Patience:
         self._first = first
         self.troubles = 0
 
-    def trouble(self, outcome: Outcome | None = None) -> float:
-        """Seconds for which nobody should send."""
-        self.troubles += 1
+    def trouble(self, outcome: Outcome | None = None, *, same: bool = False) -> float:
+        """Seconds for which nobody should send; `same`: another connection tells of the trouble that is known already."""
+        if not same or not self.troubles:
+            self.troubles += 1
         hold = self._first * 2.0 ** (self.troubles - 1)
         if outcome is not None:
             hold = max(hold, outcome.wait, _AT_LEAST.get(outcome.advice, 0.0))

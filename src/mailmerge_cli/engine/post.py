@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import sys
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from mailmerge_cli import offspring
+from mailmerge_cli.engine.birth import born, gone
 from mailmerge_cli.engine.desk import Parcel
 from mailmerge_cli.engine.frames import Flow, Frames, Say, Word, whole
 from mailmerge_cli.engine.line import Line, WorkerLost
 from mailmerge_cli.engine.scribe import Written
-from mailmerge_cli.engine.worker import portable, work
+from mailmerge_cli.engine.worker import portable
 from mailmerge_cli.errors import MailmergeError
 from mailmerge_cli.model.account import Credentials
 from mailmerge_cli.model.mail import Outcome, Verdict
@@ -119,18 +117,18 @@ class Post:
         if self._frames is not None:
             self._frames.close()
         if self._process is not None:
-            await _ended(self._process)
+            await gone(self._process, _PATIENCE)
             self._process = None
 
     # -- the process ---------------------------------------------------------------------------------------------
 
     async def _start(self) -> None:
         if self._process is not None:
-            await _ended(self._process)
+            await gone(self._process, _PATIENCE)
             self._process = None
         ours, theirs = socket.socketpair()
         try:
-            self._process = _spawn(theirs, self._lock)
+            self._process = born(theirs, self._lock)
         except OSError as error:
             ours.close()
             raise WorkerLost(f"A worker process could not be started: {error.strerror or error}.") from error
@@ -227,13 +225,19 @@ class Post:
     def _commit(self, ticket: int, number: int, done: int, outcome: Word | None, begun: int) -> None:
         line = self._lines[number][0]
         settled = (self._off(done), whole(outcome)) if outcome is not None else None
-        if begun and settled is not None and settled[1].verdict is not Verdict.ACCEPTED:
+        doubtful = settled is not None and settled[1].verdict is not Verdict.ACCEPTED
+        if begun and (doubtful or line.gate.error is not None):
             self._commit_apart(ticket, line, settled, begun)
         else:
             self._enter(ticket, line, settled, begun)
 
-    def _commit_apart(self, ticket: int, line: Line, settled: tuple[Parcel, Outcome], begun: int) -> None:
-        """An outcome that may stop the run is written by itself: if it does, the next content must not leave any more."""
+    def _commit_apart(
+        self, ticket: int, line: Line, settled: tuple[Parcel, Outcome] | None, begun: int
+    ) -> None:
+        """An outcome that may stop the run is written by itself: if it does, or something did before, no further content leaves.
+
+        The worker took the next mail from what it had ahead, and may not have heard of the stop.
+        """
         frames = self._frames
 
         def go_on() -> None:
@@ -367,38 +371,3 @@ def _end_all(lines: list[asyncio.Future[None]], error: Exception | None) -> None
             ended.set_result(None)
         else:
             ended.set_exception(error)
-
-
-class _Kept:
-    """A descriptor that a new process gets and keeps."""
-
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        from multiprocessing.reduction import DupFd
-
-        return _keep, (DupFd(self._descriptor),)
-
-
-def _keep(dup: Any) -> int:
-    return int(dup.detach())
-
-
-def _spawn(sock: socket.socket, lock: int) -> SpawnProcess:
-    # Windows gives a lock to no other process; there a worker is gone as soon as its main process hangs up.
-    kept = _Kept(lock) if lock >= 0 and sys.platform != "win32" else None
-    return offspring.bear(work, sock, kept)
-
-
-async def _ended(process: SpawnProcess) -> None:
-    """Wait for its end; after some seconds, force it."""
-    clock = asyncio.get_running_loop().time
-    end = clock() + _PATIENCE
-    while process.is_alive() and clock() < end:  # noqa: ASYNC110
-        await asyncio.sleep(0.005)  # the end of a process is no event that all systems tell alike
-    if process.is_alive():
-        process.kill()
-        process.join()
-    with suppress(ValueError):
-        process.close()

@@ -172,7 +172,9 @@ class _Worker:
         if line is None or line.task is None:
             return
         line.task.cancel()
-        if not line.begun:  # what is cancelled before its first step never takes one, and could not say that it ended
+        if (
+            not line.begun
+        ):  # what is cancelled before its first step never takes one, and could not say that it ended
             del self._lines[number]
             self.frames.say(Say.ENDED, number, None)
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
@@ -300,8 +300,9 @@ class Ledger(Reading):
                     self._connection.execute("COMMIT")
             except BaseException:
                 # A commit that failed half-way may have ended the transaction by itself.
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
+                with suppress(sqlite3.ProgrammingError):  # closed meanwhile: then nothing of it stands anyway
+                    if self._connection.in_transaction:
+                        self._connection.execute("ROLLBACK")
                 raise
 
     @contextmanager

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -180,8 +180,9 @@ class QuotaBook:
                 yield self._connection
                 self._connection.execute("COMMIT")
             except BaseException:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
+                with suppress(sqlite3.ProgrammingError):  # closed meanwhile: then nothing of it stands anyway
+                    if self._connection.in_transaction:
+                        self._connection.execute("ROLLBACK")
                 raise
 
 

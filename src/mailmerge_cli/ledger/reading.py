@@ -127,6 +127,15 @@ class Reading:
             run.id,
         )
 
+    def nobody_reached(self, run: Run) -> bool:
+        """Whether nobody has a mail of the run, may have one, or was turned down: there were only refusals that were the sender's affair."""
+        return not self._all(
+            "SELECT 1 FROM deliveries WHERE run = ?1 AND state IN ('sending', 'sent', 'failed', 'deferred', 'in_doubt')"
+            " UNION ALL SELECT 1 FROM attempts JOIN deliveries ON deliveries.id = attempts.delivery WHERE run = ?1"
+            " AND attempts.verdict <> 'refused' LIMIT 1",
+            run.id,
+        )
+
     # deliveries
 
     def find(self, run: Run, keys: Sequence[str]) -> dict[str, Delivery]:

@@ -101,7 +101,7 @@ def _gap(scope: Scope, environment: Sandbox, node: nodes.Expr) -> Gap | None:
         if column is not None and column.holds_lines:
             return None
         if column is not None:
-            return None if column.holds_lines else Gap(column.index, None, shown)
+            return Gap(column.index, None, shown)
         return Gap(None, scope.constants[node.name], shown) if node.name in scope.constants else None
     title = _title(node)
     column = _titled(scope, title) if title is not None else None

@@ -75,6 +75,31 @@ def test_Q01_after_a_refusal_that_stops_the_run_a_worker_sends_no_second_content
     assert {State.PENDING: 8} == stage.ledger.states()
 
 
+def test_Q01_a_worker_that_has_not_heard_of_the_stop_sends_nothing_either(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The refusal was committed alone; the next mail was taken from what the worker had ahead: it is not granted any more."""
+    stage = PlayedStage(monkeypatch, 8)
+
+    async def play(stage: PlayedStage) -> None:
+        worker = await stage.worker()
+        await worker.hears(Say.WORK)
+        worker.says(Say.COMMIT, 1, 0, 0, None, 1)
+        assert ([1],) == await worker.hears(Say.WRITTEN)
+        worker.says(Say.COMMIT, 2, 0, 1, flat(QUOTA), 0)
+        assert ([2],) == await worker.hears(Say.WRITTEN)
+        worker.says(Say.COMMIT, 3, 0, 0, None, 2)
+        ticket, error = await worker.hears(Say.FAULT)
+        assert (3, Stopped) == (ticket, type(error))
+        worker.says(Say.COMMIT, 0, 0, 2, flat(Outcome(Verdict.RELEASED)), 0)
+        worker.says(Say.ENDED, 0, error)
+
+    ending = stage.run(play)
+
+    assert ("quota", 0, 1) == (ending.reason, ending.sent, ending.begun)
+    assert {State.PENDING: 8} == stage.ledger.states()
+
+
 def test_after_a_refusal_that_stops_nobody_a_worker_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     """A refused recipient's outcome and the next intent: both are written, and the intent is granted by its own ticket."""
     stage = PlayedStage(monkeypatch, 2)

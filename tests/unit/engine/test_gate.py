@@ -232,6 +232,7 @@ def test_trouble_without_end_stops_the_run() -> None:
     yard = Yard(None)
     for _ in range(5):
         yard.gate.trouble("later")
+        yard.clock.time += 1000
     assert not yard.gate.stopped
     yard.gate.trouble("later")
     assert yard.gate.reason == "deferred"
@@ -242,10 +243,26 @@ def test_one_accepted_mail_forgives_all_trouble() -> None:
     yard = Yard(None)
     for _ in range(5):
         yard.gate.trouble("later")
+        yard.clock.time += 1000
     yard.gate.success()
     yard.gate.trouble("later")
     assert not yard.gate.stopped
-    assert yard.told[-1] == Waiting("back-off", NOON + timedelta(seconds=1), "later")
+    assert yard.told[-1] == Waiting("back-off", NOON + timedelta(seconds=5001), "later")
+
+
+@pytest.mark.parametrize("connections", [6, 50])
+def test_P25_many_connections_in_one_trouble_try_the_patience_once(connections: int) -> None:
+    """A server that is too busy tells each connection so; that is one trouble, and the run goes on after it."""
+    yard = Yard(None)
+    for trouble in range(5):
+        for _ in range(connections):
+            yard.gate.trouble("too fast")
+            yard.gate.lost(Unreachable("gone"))
+        assert not yard.gate.stopped
+        assert yard.told[-1] == Waiting(
+            "back-off", NOON + timedelta(seconds=1000 * trouble + 2**trouble), "gone"
+        )
+        yard.clock.time += 1000
 
 
 def test_P01_a_lost_connection_is_told_and_had_again() -> None:
@@ -267,6 +284,7 @@ def test_P01_a_server_that_stays_away_ends_the_run_with_its_error() -> None:
     lost = Unreachable("smtp.example.org:25 cannot be reached.")
     for _ in range(6):
         yard.gate.lost(lost)
+        yard.clock.time += 1000
     assert (yard.gate.reason, yard.gate.error) == ("unreachable", lost)
     impatient = Yard(timedelta(0))
     impatient.gate.lost(lost)

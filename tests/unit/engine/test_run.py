@@ -22,7 +22,7 @@ from mailmerge_cli.events import Event, Waiting
 from mailmerge_cli.model.delivery import State
 from mailmerge_cli.model.mail import Advice, Blame, Mail, Outcome, Settlement, Verdict
 from mailmerge_cli.model.transport import Feed
-from support.engine_parts import START, MemoryLedger, Stage, accept
+from support.engine_parts import START, MemoryLedger, ScriptedTransport, Stage, accept
 
 
 def refuse(text: str = "no such user", enhanced: str = "5.1.1"):
@@ -147,6 +147,40 @@ def test_Q01_a_used_up_quota_stops_at_the_first_and_burns_nobody() -> None:
     assert len(stage.transport.carried) == 4
     assert stage.ledger.states().get(State.FAILED, 0) == 0
     assert ending.resume_at is not None
+
+
+def test_Q01_what_another_connection_has_taken_does_not_leave_after_the_stop() -> None:
+    """Its intent is refused, so its content never leaves; it is pending as it was."""
+
+    class TwoLines(ScriptedTransport):
+        """The second connection has its mail in hand while the first one is told of the quota."""
+
+        async def carry(self, feed: Feed) -> None:
+            mail = await feed.take()
+            assert mail is not None
+            self.taken.append(mail.delivery)
+            while len(self.taken) < 2:
+                await asyncio.sleep(0)
+            if mail.delivery == 1:
+                await feed.commit(None, mail)
+                self.carried.append((0.0, 1))
+                quota = Outcome(Verdict.DEFERRED, Blame.TRANSPORT, Advice.QUOTA, 550, "5.4.5", "quota")
+                await feed.commit(Settlement(mail, quota), None)
+                return
+            while stage.engine is None or not stage.engine.gate.stopped:
+                await asyncio.sleep(0)
+            try:
+                await feed.commit(None, mail)
+                self.carried.append((0.0, mail.delivery))
+            finally:
+                await feed.commit(Settlement(mail, Outcome(Verdict.RELEASED)), None)
+
+    stage = Stage(5, rules=Rules(connections=2))
+    stage.transport = TwoLines(accept, stage.clock)
+    ending = stage.run()
+
+    assert ("quota", [(0.0, 1)]) == (ending.reason, stage.transport.carried)
+    assert stage.ledger.states() == {State.PENDING: 5}
 
 
 def test_Q07_a_sender_that_is_not_allowed_is_a_fault_of_the_settings() -> None:
