@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -35,6 +36,30 @@ def bear(target: Callable[..., None], *parts: Any) -> SpawnProcess:
     return process
 
 
+_SECRETS = "MAILMERGE_"
+_ENTRY = (
+    "import sys; sys.path[:] = sys.argv[2:]; from importlib import import_module; "
+    "import_module(sys.argv[1]).main(sys.stdin.buffer, sys.stdout.buffer)"
+)
+
+
+def hire(module: str) -> subprocess.Popen[bytes]:
+    """Start a new process that runs `main` of a module, given its ends of two pipes, one to read and one to write; its errors go nowhere. OSError if there can be none.
+
+    `main` calls `grow_deaf` first of all. A process that was itself born here may have one, and it may die of anything: nothing that it
+    does touches this process. It gets none of the program's own variables, for a secret may be among them.
+    """
+    with _blocked():
+        return subprocess.Popen(
+            [sys.executable, "-I", "-c", _ENTRY, module, *sys.path],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={name: value for name, value in os.environ.items() if not name.startswith(_SECRETS)},
+            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+        )
+
+
 @contextmanager
 def _nameless() -> Iterator[None]:
     """A spawned process runs the file of `__main__` again. That takes time; and a script that is not made for it would send twice."""
@@ -58,13 +83,21 @@ def grow_deaf() -> None:
 
 @contextmanager
 def _held_back() -> Iterator[None]:
+    """As `_blocked`, for what multiprocessing starts."""
+    if sys.platform != "win32":
+        from multiprocessing import resource_tracker
+
+        resource_tracker.ensure_running()  # it lets signals through again, so it comes first
+    with _blocked():
+        yield
+
+
+@contextmanager
+def _blocked() -> Iterator[None]:
     """A Ctrl-C must not reach a new process before it can say that it ignores it."""
     if sys.platform == "win32":
         yield
         return
-    from multiprocessing import resource_tracker
-
-    resource_tracker.ensure_running()  # it lets signals through again, so it comes first
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     try:
         yield

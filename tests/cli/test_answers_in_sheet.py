@@ -238,7 +238,7 @@ def test_the_result_log_of_a_run_is_the_copy(payroll: Path) -> None:
     """What a run that has ended writes in the end: a copy of a workbook, else the log; never over the list."""
     from mailmerge_cli.cli.answers import finish_results, refuse_list
     from mailmerge_cli.cli.opened_list import OpenedList
-    from mailmerge_cli.cli.options import Where
+    from mailmerge_cli.cli.options import HowRead, Where
     from mailmerge_cli.cli.place import place_of
     from mailmerge_cli.cli.screen import Screen
     from mailmerge_cli.errors import UsageFault
@@ -248,7 +248,7 @@ def test_the_result_log_of_a_run_is_the_copy(payroll: Path) -> None:
     place = place_of(Where())
     with place.reading() as ledger:
         run = ledger.runs()[-1]
-        with OpenedList(place, run, Where(), None, None) as inputs:
+        with OpenedList(place, run, Where(), HowRead()) as inputs:
             assert inputs is not None
             for name in ("out.xlsx", "out.csv"):
                 finish_results(
@@ -363,3 +363,83 @@ def test_a_list_that_was_saved_since_is_told(payroll: Path) -> None:
     run_here("send", "--yes")
     change(payroll / "list.xlsx", D4=1)
     assert "saved after the run" in run_here("log", "--out", "answers.xlsx").err
+
+
+def test_log_takes_the_words_by_which_a_text_list_was_read(here: Path, server: ScriptedServer) -> None:
+    """Encoding, delimiter, rows of titles and the address column, without a campaign file: the rows that failed are found again."""
+    lines = ["Pay|||", "no|name|mail of|mail of", "||the person|the boss", *(f"{at}|Zo\u00eb {at}|p{at}@example.org|boss@example.org" for at in (1, 2))]  # fmt: skip
+    content = "".join(f"{line}\r\n" for line in lines)
+    (here / "list.csv").write_bytes(content.encode("cp1250"))
+    (here / "plain.txt").write_text("From: hr@example.org\nSubject: Pay\n\nDear {{ name }}\n")
+    server.replies["RCPT TO:<p2@"] = "550 5.1.1 no such user"
+    words = ("-r", "list.csv", "-m", "plain.txt", "-a", url(server))
+    read = ("--encoding", "cp1250", "--delimiter", "|", "--start", "A2", "--header-rows", "2", "--email-column", "the person")  # fmt: skip
+    sent = run_here("send", *words, *read, "--yes")
+    assert sent.code == 1, sent.err
+    assert run_here("log", *words, "--failed-rows", "failed.csv").code != 0
+    ran = run_here("log", *words, *read, "--failed-rows", "failed.csv")
+
+    assert ran.code == 0, ran.err
+    assert "Zo\u00eb 2" in (here / "failed.csv").read_text(encoding="cp1250")
+    assert "Zo\u00eb 1" not in (here / "failed.csv").read_text(encoding="cp1250")
+
+
+def test_log_takes_the_words_by_which_a_workbook_was_read(here: Path, server: ScriptedServer) -> None:
+    """Table, and lines that were one mail, without a campaign file: the copy has the answers."""
+    from openpyxl.worksheet.table import Table
+
+    book = openpyxl.Workbook()
+    sheet = book.worksheets[0]
+    rows = [["Ask", "Bo", "Cy"], [1, 2, 3], [], ["order", "email", "name"]]
+    rows += [[7, "p1@example.org", "A"], [8, "p2@example.org", "B"], [7, "p1@example.org", "A"]]
+    for row in rows:
+        sheet.append(row)
+    sheet.add_table(Table(displayName="Orders", ref="A4:C7"))
+    book.save(here / "list.xlsx")
+    (here / "plain.txt").write_text("From: hr@example.org\nSubject: Pay\n\n{{ rows | length }} things\n")
+    server.replies["RCPT TO:<p2@"] = "550 5.1.1 no such user"
+    words = ("-r", "list.xlsx", "-m", "plain.txt", "-a", url(server))
+    read = ("--table", "Orders", "--group-by", "order")
+    sent = run_here("send", *words, *read, "--yes")
+    assert sent.code == 1, sent.err
+    ran = run_here("log", *words, *read, "--format", "xlsx", "--out", "answers.xlsx")
+    page = openpyxl.load_workbook(here / "answers.xlsx").worksheets[0]
+
+    assert ran.code == 0, ran.err
+    assert [cell.value for cell in page["D"]][3:] == [TITLES[0], "sent", "failed", "sent"], ran.err
+    assert run_here("log", *words, "--header-rows", "9", "--out", "answers.xlsx").code == 2
+
+
+def test_a_copy_under_a_heading_is_the_next_list(here: Path, server: ScriptedServer) -> None:
+    """The heading is merged over the list's own columns; those that the answers take make it no title."""
+    book = openpyxl.Workbook()
+    sheet = book.worksheets[0]
+    people = [[1, "A", "a@example.org", 10, "x"], [2, "B", "b@example.org", 20, "y"]]
+    for row in (["Payroll of November"], [], ["id", "name", "email", "net", "note"], *people):
+        sheet.append(row)
+    sheet.merge_cells("A1:E1")
+    book.save(here / "list.xlsx")
+    (here / "plain.txt").write_text("From: hr@example.org\nSubject: Pay\n\nDear {{ name }}\n")
+    words = ("-m", "plain.txt", "-a", url(server))
+    assert run_here("send", "-r", "list.xlsx", *words, "--yes").code == 0
+    assert run_here("log", "-r", "list.xlsx", *words, "--out", "next.xlsx").code == 0
+    assert openpyxl.load_workbook(here / "next.xlsx").worksheets[0]["F3"].value == TITLES[0]
+    ran = run_here("check", "-r", "next.xlsx", *words)
+
+    assert ran.code == 0, ran.err
+    assert "2 mails would be sent" in ran.out
+    assert "header: row 3; data from row 4; row 1 is a heading" in ran.err
+
+
+def test_the_copy_of_a_signed_list_is_not_signed(payroll: Path) -> None:
+    """Its signatures stay in it, and hold no more: that is told, in words and in JSON."""
+    import zipfile
+
+    with zipfile.ZipFile(payroll / "list.xlsx", "a") as package:
+        package.writestr("_xmlsignatures/sig1.xml", "<Signature/>")
+    run_here("send", "--yes")
+    ran = run_here("log", "--out", "answers.xlsx", "--json")
+
+    assert ran.code == 0, ran.err
+    assert "its signature does not hold" in ran.json["note"]
+    assert len(told(payroll / "answers.xlsx")) == 4

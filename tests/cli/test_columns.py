@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import openpyxl
 import pytest
 
 from support.program import run_here
@@ -141,3 +142,46 @@ def test_one_is_one(folder: Path) -> None:
     write_workbook(folder / "pay.xlsx", [HEADER, ROWS[0], ["bob@example,com", *ROWS[1][1:]]])
     ran = run_here("check", "-r", "pay.xlsx", "-m", "m.txt", "--on-invalid", "send-others")
     assert "1 row is invalid" in ran.err
+
+
+def test_with_group_by_the_key_says_why(folder: Path) -> None:
+    """The value that the lines of a mail share is its key, and that is the reason that is told."""
+    write_workbook(folder / "pay.xlsx", [["E-mail", "Order"], ["a@example.com", "7"], ["a@example.com", "7"]])
+    (folder / "m.txt").write_text("From: hr@example.org\nSubject: Pay\n\n{{ rows | length }}\n")
+    ran = run_here("check", "-r", "pay.xlsx", "-m", "m.txt", "--group-by", "Order")
+    assert ran.code == 0, ran.err
+    assert (
+        "Column “Order”: the key, because rows with the same value in it are one mail." in ran.out + ran.err
+    )
+    assert "the key, Key" not in ran.out + ran.err
+
+
+def test_only_names_that_work_are_shown(folder: Path) -> None:
+    """A short name that is a value of the run or of the campaign, or that means something in every template, is not a column's."""
+    book = openpyxl.Workbook()
+    sheet = book.worksheets[0]
+    for line in (
+        ["E-mail", "Pay", "", "Gross", "", "none"],
+        ["", "month", "Other", "Net", "Tax", ""],
+        ["ann@example.com", 1, 2, 3, 4, 5],
+        ["bob@example.com", 1, 2, 3, 4, 5],
+    ):
+        sheet.append(line)
+    for merged in ("A1:A2", "B1:C1", "D1:E1", "F1:F2"):
+        sheet.merge_cells(merged)
+    book.save(folder / "pay.xlsx")
+    (folder / "m.txt").write_text("From: hr@example.org\nSubject: Pay\n\nHello\n")
+    ran = run_here("check", "-r", "pay.xlsx", "-m", "m.txt", "--set", "Net=9", "--json")
+    assert ran.code == 0, ran.err
+    assert {column["title"]: column["name"] for column in ran.json["columns"]} == {
+        "E-mail": "e_mail",
+        "Pay / month": "pay_month",
+        "Pay / Other": "pay_other or Other",
+        "Gross / Net": "gross_net",
+        "Gross / Tax": "gross_tax or Tax",
+        "none": 'row["none"]',
+    }
+    (folder / "m.txt").write_text(
+        'From: hr@example.org\nSubject: Pay\n\n{{ row["none"] }} {{ pay_month }} {{ Other }} {{ gross_net }}\n'
+    )
+    assert "5 1 2 3" in run_here("preview", "-r", "pay.xlsx", "-m", "m.txt", "--set", "Net=9").out

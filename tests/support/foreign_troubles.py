@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import signal
 from collections.abc import Iterator
 from typing import BinaryIO
 
@@ -29,6 +30,13 @@ def limits(*_: object) -> Iterator[object]:
     kinds = (resource.RLIMIT_CORE, resource.RLIMIT_AS, resource.RLIMIT_CPU)
     yield [resource.getrlimit(kind)[0] for kind in kinds]
     yield [name for name in os.environ if name.startswith("MAILMERGE_")]
+
+
+def signals(*_: object) -> Iterator[object]:
+    """It tells which signals it ignores, and which are held back."""
+    minded = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    yield [signal.getsignal(number) is signal.SIG_IGN for number in minded]
+    yield len(signal.pthread_sigmask(signal.SIG_BLOCK, ()).intersection(minded))
 
 
 def main(inward: BinaryIO, outward: BinaryIO) -> None:

@@ -63,7 +63,7 @@ def _changed(groups: tuple[Difference, ...], said: Acceptance) -> Refused:
 def _address_taken(taken: Difference) -> Refused:
     people = _names(taken)
     return Refused(
-        f"{taken.count} new or changed rows have an address that already got a mail of this run under another key: {people}.",
+        f"{'1 new or changed row has' if taken.count == 1 else f'{taken.count} new or changed rows have'} an address that already got a mail of this run under another key: {people}.",
         hint='If two people share the address, set duplicates = "send"; else mend the list.',
         reason="changed",
         problems=tuple(
@@ -79,17 +79,25 @@ _TOLD = {
     Kind.NEW: "new in the list",
     Kind.GONE: "no longer in the list",
     Kind.LEFT_OUT: "left out now",
-    Kind.MENDED: "were invalid, are valid now",
-    Kind.WORSENED: "were valid, are invalid now",
-    Kind.BACK: "were left out, are due now",
+    Kind.MENDED: "{were} invalid, {are} valid now",
+    Kind.WORSENED: "{were} valid, {are} invalid now",
+    Kind.BACK: "{were} left out, {are} due now",
 }
 
 
 def tell_difference(group: Difference) -> str:
     """One kind of difference in words: how many, which, and what that means."""
-    what = _TOLD.get(group.kind, "have other content or another address")
+    one = group.count == 1
+    what = _TOLD.get(group.kind, "{have} other content or another address").format(
+        were="was" if one else "were", are="is" if one else "are", have="has" if one else "have"
+    )
     state = "" if group.kind is Kind.NEW else f" ({group.state.value.replace('_', ' ')})"
-    means = " – they have their mail, nothing is sent to them again" if group.state in _SETTLED else ""
+    have = (
+        "this person has the mail, nothing is sent a second time"
+        if one
+        else "they have their mail, nothing is sent to them again"
+    )
+    means = f" – {have}" if group.state in _SETTLED else ""
     return f"{group.count} {what}{state}: {_names(group)}{means}"
 
 

@@ -83,14 +83,14 @@ def other_unfinished(past: Past, campaign: Campaign, choice: Choice, where: str 
     """
     others = past.unfinished(choice.label)
     if others and campaign.unfinished is Unfinished.REFUSE:
-        told = "; ".join(f"“{run.label}” has {counts.left} rows left" for run, counts in others)
+        told = "; ".join(f"“{run.label}” has {_rows(counts.left)} left" for run, counts in others)
         named = " ".join(filter(None, (where, f"--run {others[0][0].label}")))
         raise Refused(
             f"Another run is unfinished: {told}.",
             hint=f"Finish it with `mailmerge send {named}`, give it up with `mailmerge cancel "
             f'{named}`, or set unfinished = "finish" or "cancel" in campaign.toml.',
             problems=tuple(
-                Problem(None, None, "unfinished", f"run {run.label}: {counts.left} rows left")
+                Problem(None, None, "unfinished", f"run {run.label}: {_rows(counts.left)} left")
                 for run, counts in others
             ),
         )
@@ -120,3 +120,7 @@ def _check_label(label: str) -> None:
             f"“{label}” cannot be the label of a run; use up to 64 letters, digits, `_`, `-` and `.`, no dot at the beginning.",
             problems=(Problem(None, None, "run", "bad label"),),
         )
+
+
+def _rows(count: int) -> str:
+    return "1 row" if count == 1 else f"{count} rows"

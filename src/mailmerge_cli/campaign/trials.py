@@ -18,7 +18,9 @@ def refuse_after_trial(ledger: Ledger, run: Run | None) -> None:
     """Refused (65) where a real account would go on with a run as if those had their mail who were only tried out."""
     if run is not None and (tried := ledger.tried_out(run)):
         raise Refused(
-            f"{tried} mails of run {run.label} were a trial: they became files on this machine, and nobody got them.",
+            f"1 mail of run {run.label} was a trial: it became a file on this machine, and nobody got it."
+            if tried == 1
+            else f"{tried} mails of run {run.label} were a trial: they became files on this machine, and nobody got them.",
             hint="Send to everybody with --new-run; the trial is kept under another label.",
             reason="changed",
         )

@@ -71,7 +71,11 @@ class Agreement:
         names = _names(self._preparation.inputs, {end.row for end in ends})
         extra = [where_mails_stay(self._account)]
         if have_theirs:
-            extra.append(f"{have_theirs} have theirs already and get nothing.")
+            extra.append(
+                "1 has theirs already and gets nothing."
+                if have_theirs == 1
+                else f"{have_theirs} have theirs already and get nothing."
+            )
         if short:
             extra.append(f"The account's quota has room for {quota_left} now; the others wait for it.")
         attachments = f"{plan.attachments} attachments each" if plan.attachments > 1 else "1 attachment each"

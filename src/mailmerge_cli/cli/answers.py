@@ -102,10 +102,10 @@ def _copy(path: Path, inputs: Inputs, ledger: Reading, run: Run, lines: LogLines
     answers = Answers(people(inputs), ledger, run, in_place=in_place)
     with told(path), replacing(path) as out:
         marks = (Mark(row, *lines.answer(delivery)) for row, delivery in answers)
-        write_marked(out, source, marks, macros=path.suffix.lower() == ".xlsm")
+        signed = write_marked(out, source, marks, macros=path.suffix.lower() == ".xlsm")
         if not answers.named:
             raise NoCopy(f"no row of it names anybody of run {run.label}")
-    return " ".join(filter(None, (_missing(answers.missing(), run), _saved_since(source.path, run))))
+    return " ".join(filter(None, (signed, _missing(answers.missing(), run), _saved_since(source.path, run))))
 
 
 def _saved_since(file: Path, run: Run) -> str:

@@ -26,7 +26,10 @@ def cancel(
         number = 0
         if not left:
             screen.say(f"Nothing is left of run “{run.label}”.")
-        elif screen.confirm(f"Run “{run.label}”: {left} are not sent yet. Give them up?", yes=yes):
+        elif screen.confirm(
+            f"Run “{run.label}”: {left} {'is not sent yet. Give it' if left == 1 else 'are not sent yet. Give them'} up?",
+            yes=yes,
+        ):
             number = ledger.cancel(run)
             if spool := spool_for(place, run.label):
                 spool.unlink(missing_ok=True)

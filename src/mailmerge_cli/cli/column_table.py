@@ -13,10 +13,12 @@ from mailmerge_cli.cli.prepare import Inputs
 from mailmerge_cli.cli.screen import Screen
 from mailmerge_cli.model.cell import Cell, CellFault
 from mailmerge_cli.model.guess import Guess
-from mailmerge_cli.model.table import Column, template_name
+from mailmerge_cli.model.table import Column
+from mailmerge_cli.render.scope import BUILT_IN_NAMES, Scope
 from mailmerge_cli.sources.guess import guess_columns
 
 MASK = "•••"
+_TAKEN = BUILT_IN_NAMES | {"not"}
 # Cells of the terminal for title, name and example: as much as they want at most, and what is left to each where room is short.
 _MOST = (30, 60, 40)
 _LEAST = (8, 12, 8)
@@ -45,10 +47,11 @@ class ShownColumn:
 def shown_columns(inputs: Inputs, *, seen: bool) -> list[ShownColumn]:
     """All columns of the list; `seen`: a person sees them, at a terminal."""
     guess = guess_columns(inputs.source.columns, inputs.sample)
+    scope = Scope(inputs.source.columns, inputs.names)
     return [
         ShownColumn(
             column.title,
-            _names(column),
+            _names(scope, column),
             column.letter,
             ", ".join(_roles(inputs, column)),
             _why(inputs, guess, column),
@@ -119,9 +122,10 @@ def _widths(width: int | None, columns: list[ShownColumn]) -> tuple[int, int, in
     return widths[0], widths[1], widths[2]
 
 
-def _names(column: Column) -> str:
-    names = filter(None, (column.name, *map(template_name, column.aliases)))
-    return " or ".join(dict.fromkeys(names)) or f'row["{column.title}"]' * bool(column.title)
+def _names(scope: Scope, column: Column) -> str:
+    """What a template can call it; nothing that another thing is called in this run, or always."""
+    names = [name for name, _ in scope.named((column,)) if name not in _TAKEN]
+    return " or ".join(names) or f'row["{column.title}"]' * bool(column.title)
 
 
 def _roles(inputs: Inputs, column: Column) -> list[str]:
@@ -135,6 +139,8 @@ def _why(inputs: Inputs, guess: Guess, column: Column) -> str:
     roles, settings = inputs.roles, inputs.campaign.recipients
     reasons = dict(zip(("address", "name", "key"), guess.reasons, strict=True))
     said = {"address": settings.email, "name": settings.name, "key": settings.key}
+    if settings.group_by and not settings.key and roles.key is not None:
+        reasons["key"] = "because rows with the same value in it are one mail"
     why = []
     for role, taken in (("address", roles.email), ("name", roles.name), ("key", roles.key)):
         if taken is not None and taken.index == column.index:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from mailmerge_cli.cli.closing import mails
 from mailmerge_cli.cli.layout import clock_time, cut
 from mailmerge_cli.cli.screen import Screen
 
@@ -71,19 +72,20 @@ def confirm(screen: Screen, facts: Facts, now: datetime | None = None) -> Answer
         if typed in letters:
             return letters[typed]
         if typed.isdigit():
-            screen.say(f"That is another number; there are {facts.count} mails.")
+            screen.say(
+                f"That is another number; there {'is' if facts.count == 1 else 'are'} {mails(facts.count)}."
+            )
     return Answer.QUIT
 
 
 def panel_line(facts: Facts, now: datetime) -> str:
     """The first line: how many, from whom, through what, which ones, how long."""
-    mails = "1 mail" if facts.count == 1 else f"{facts.count} mails"
     who = f"to {cut(facts.first, _NAME)}" if facts.count == 1 else (
         f"first {cut(facts.first, _NAME)}, last {cut(facts.last, _NAME)}"
     )  # fmt: skip
     done = f"done {clock_time(facts.finish, now)}" if facts.finish else ""
     parts = (
-        f"{mails} from {facts.sender} through {facts.server}",
+        f"{mails(facts.count)} from {facts.sender} through {facts.server}",
         f"{facts.skipped} skipped" if facts.skipped else "",
         who,
         facts.attachments,

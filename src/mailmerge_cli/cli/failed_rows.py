@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from mailmerge_cli.address import AddressFault, parse_address
 from mailmerge_cli.cli.answers import people, ungrouped
+from mailmerge_cli.cli.closing import mails
 from mailmerge_cli.cli.opened_list import OpenedList
 from mailmerge_cli.cli.screen import Screen
 from mailmerge_cli.cli.typed import typed_of
@@ -120,8 +121,8 @@ def _twins(found: Collection[Delivery], opened: OpenedList, ledger: Reading) -> 
     if not skipped:
         return set()
     addresses = {_folded(one.address) for one in skipped}
-    mails = (_folded(one.address) for one in ledger.deliveries(opened.run, _BUSY))
-    busy = {address for address in mails if address in addresses}
+    theirs = (_folded(one.address) for one in ledger.deliveries(opened.run, _BUSY))
+    busy = {address for address in theirs if address in addresses}
     return {one.id for one in skipped if _folded(one.address) in busy}
 
 
@@ -220,6 +221,8 @@ def _tell(screen: Screen, path: Path, opened: OpenedList, people: int, ledger: R
         )
     if left := ledger.counts(opened.run).left:
         again = typed_of(replace(opened.where, run=opened.run.label)).again
-        screen.warn(f"{left} mails of the run are still to be sent. Finish it first: {again}")
+        screen.warn(
+            f"{mails(left)} of the run {'is' if left == 1 else 'are'} still to be sent. Finish it first: {again}"
+        )
     if screen.as_json:
         screen.json({"schema": 1, "run": opened.run.label, "written": str(path), "rows": people})

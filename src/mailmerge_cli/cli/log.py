@@ -12,7 +12,7 @@ import typer
 
 from mailmerge_cli.cli.layout import short_time
 from mailmerge_cli.cli.opened_list import OpenedList
-from mailmerge_cli.cli.options import Where
+from mailmerge_cli.cli.options import HowRead, Where
 from mailmerge_cli.cli.place import Place, place_of, run_of
 from mailmerge_cli.cli.screen import Screen
 from mailmerge_cli.clock import in_zone
@@ -49,15 +49,9 @@ def log(
             help="Write the list's rows that failed or are invalid (or --state) to this file, as a list.",
         ),
     ] = None,
-    sheet: Annotated[
-        str | None, typer.Option("--sheet", help="The sheet of the list, where there is no campaign file.")
-    ] = None,
-    key_column: Annotated[
-        str | None,
-        typer.Option("--key-column", help="The list's key column, where there is no campaign file."),
-    ] = None,
     *,
     where: Where,
+    read: HowRead,
     screen: Screen,
 ) -> int:
     """What became of each recipient, from the ledger."""
@@ -75,14 +69,14 @@ def log(
         if failed_rows is not None:
             from mailmerge_cli.cli.failed_rows import write_failed_rows
 
-            opened = OpenedList(place, run, where, sheet, key_column)
+            opened = OpenedList(place, run, where, read)
             return write_failed_rows(screen, failed_rows, opened, ledger, states)
         columns, lines = _lines(place, ledger, run, states, attempts=attempts)
         if out is not None:
             _refuse_list(out, place)
             note = ""
             if form == "xlsx" and states is None and not attempts:
-                opened = OpenedList(place, run, where, sheet, key_column)
+                opened = OpenedList(place, run, where, read)
                 note = _write_copy(out, opened, ledger)
             else:
                 write_log_file(out, columns, lines)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import asdict
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from mailmerge_cli.cli.options import Where
-from mailmerge_cli.cli.place import Place, spool_for
+from mailmerge_cli.cli.options import HowRead, Where
+from mailmerge_cli.cli.place import Place, campaign_path, spool_for
+from mailmerge_cli.config.campaign_file import load_campaign
+from mailmerge_cli.config.options import CampaignOptions
 from mailmerge_cli.errors import MailmergeError
 from mailmerge_cli.model.delivery import Run
 
@@ -24,24 +27,18 @@ class OpenedList:
         place: the campaign.
         run: the run.
         where: as it was typed.
-        sheet: as it was typed to `send`, where no campaign file says it; so is `key_column`.
+        read: how the list was read, as it was typed to `send`, where no campaign file says it.
+
+    Raises:
+        UsageFault: an option makes no sense.
     """
 
-    def __init__(
-        self, place: Place, run: Run, where: Where, sheet: str | None, key_column: str | None
-    ) -> None:
+    def __init__(self, place: Place, run: Run, where: Where, read: HowRead) -> None:
         self.place, self.run, self.where = place, run, where
         self.fault: MailmergeError | None = None
         self._stack = ExitStack()
-        settings = place.campaign.recipients
-        self._campaign = replace(
-            place.campaign,
-            account=where.account or place.campaign.account,
-            account_typed=bool(where.account) or place.campaign.account_typed,
-            recipients=replace(
-                settings, sheet=sheet or settings.sheet, key=key_column or settings.key
-            ),
-        )  # fmt: skip
+        options = CampaignOptions(where.recipients, where.message, where.account, **asdict(read))
+        self._campaign = load_campaign(campaign_path(where), options, Path.cwd(), complete=False)
 
     @property
     def guessed(self) -> bool:

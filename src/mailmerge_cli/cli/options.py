@@ -99,6 +99,58 @@ class OnKeys(WhereOptions):
 
 
 @dataclass(frozen=True)
+class HowRead:
+    """How the list was read, as it was typed to `send`, for commands on what has become of it."""
+
+    sheet: Annotated[
+        str | None, typer.Option("--sheet", help="The sheet of the list, where there is no campaign file.")
+    ] = None
+    table: Annotated[
+        str | None,
+        typer.Option(
+            "--table", metavar="NAME", help="The table or named range, where there is no campaign file."
+        ),
+    ] = None
+    start: Annotated[
+        str | None,
+        typer.Option(
+            "--start", metavar="CELL", help="Where the titles begin, where there is no campaign file."
+        ),
+    ] = None
+    header_rows: Annotated[
+        int | None,
+        typer.Option(
+            "--header-rows",
+            min=1,
+            max=5,
+            help="How many rows the titles take, where there is no campaign file.",
+        ),
+    ] = None
+    encoding: Annotated[
+        str | None,
+        typer.Option("--encoding", help="Encoding of a text list, where there is no campaign file."),
+    ] = None
+    delimiter: Annotated[
+        str | None,
+        typer.Option("--delimiter", help="Delimiter of a text list, where there is no campaign file."),
+    ] = None
+    email_column: Annotated[
+        str | None,
+        typer.Option("--email-column", help="The list's address column, where there is no campaign file."),
+    ] = None
+    key_column: Annotated[
+        str | None,
+        typer.Option("--key-column", help="The list's key column, where there is no campaign file."),
+    ] = None
+    group_by: Annotated[
+        str | None,
+        typer.Option(
+            "--group-by", help="The column whose rows were one mail, where there is no campaign file."
+        ),
+    ] = None
+
+
+@dataclass(frozen=True)
 class InputOptions:
     """Options of `send`, `check`, `preview` and `resend`; each has a key in campaign.toml."""
 
@@ -263,7 +315,7 @@ def spread(command: Callable[..., int]) -> Callable[..., Any]:
     return spread_out
 
 
-_GROUPS = (Everywhere, Where, OnKeys, Inputs, InputsOnKeys)
+_GROUPS = (Everywhere, Where, OnKeys, HowRead, Inputs, InputsOnKeys)
 
 
 def _take_signature(

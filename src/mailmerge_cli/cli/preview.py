@@ -24,6 +24,7 @@ def preview(
     screen: Screen,
 ) -> int:
     """Show one message, or write all as .eml files. No connection, nothing recorded."""
+    from mailmerge_cli.cli.closing import mails
     from mailmerge_cli.cli.column_table import columns_json, tell_inputs
     from mailmerge_cli.cli.rehearsal import chosen, composed, letters, open_looking, show, shown, write_eml
     from mailmerge_cli.cli.wishes import account_of, place_with
@@ -53,7 +54,7 @@ def preview(
             number += 1
             write_eml(out / f"row-{letter.row:05d}.eml", composed(opened, letter))
         columns = columns_json(screen, opened)
-    screen.say(f"{number} mails written to {out}.")
+    screen.say(f"{mails(number)} written to {out}.")
     if screen.as_json:
         screen.json({"schema": 1, "written": number, "folder": str(out), "columns": columns})
     return ExitCode.OK

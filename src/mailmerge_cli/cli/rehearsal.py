@@ -34,9 +34,7 @@ from mailmerge_cli.transports.registry import open_transport
 _MARK = "[TEST]"
 
 
-def open_looking(
-    stack: ExitStack, place: Place, account: Account | None, run: str, screen: Screen
-) -> Inputs:
+def open_looking(stack: ExitStack, place: Place, account: Account | None, run: str, screen: Screen) -> Inputs:
     """The inputs of the run that `send` would work on, without touching its ledger."""
     ledger = Ledger.read(place.ledger, sender_alive=is_held(place.lock))
     if ledger is not None:
@@ -136,7 +134,8 @@ def send_test(
         inputs = open_looking(stack, place, account, run or "", screen)
         found = chosen(inputs, row, key, limit)
         if not screen.confirm(
-            f"Send {len(found)} test mails to {to.shown} through {account.server}?", yes=yes
+            f"Send {'1 test mail' if len(found) == 1 else f'{len(found)} test mails'} to {to.shown} through {account.server}?",
+            yes=yes,
         ):
             screen.say("Nothing was sent.")
             return ExitCode.OK

@@ -44,7 +44,10 @@ def resolve(
         doubtful = _doubtful(ledger, run, words, typed)
         word = "as sent" if sent else f"to be sent again by the next `{typed.again}`"
         people = ", ".join(map(_told, doubtful[:5])) + (", …" if len(doubtful) > 5 else "")
-        if not screen.confirm(f"{len(doubtful)} in doubt ({people}): take them {word}?", yes=yes):
+        if not screen.confirm(
+            f"{len(doubtful)} in doubt ({people}): take {'it' if len(doubtful) == 1 else 'them'} {word}?",
+            yes=yes,
+        ):
             screen.say("Nothing was changed.")
             return ExitCode.OK
         number = ledger.resolve(run, [one.key for one in doubtful], sent=sent)

@@ -112,7 +112,8 @@ class Screen:
         """What is wrong, every problem with its row and column, and what to do."""
         self._line(self.err, f"Error: {_continued(error.message)}", "bold red")
         self._record("error", error.message)
-        if [problem.message for problem in error.problems] != [error.message.rstrip(".")]:
+        alone = error.problems[0].message if len(error.problems) == 1 else ""
+        if not alone or not error.message.rstrip(".").endswith(alone):  # else it has just been said
             self.problems(error.problems)
         if error.hint:
             self._line(self.err, _continued(error.hint))

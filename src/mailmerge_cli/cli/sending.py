@@ -21,7 +21,7 @@ from mailmerge_cli.campaign.trials import put_trial_aside, refuse_after_trial
 from mailmerge_cli.cli.agreement import Agreement, where_mails_stay
 from mailmerge_cli.cli.answers import finish_results, refuse_list
 from mailmerge_cli.cli.boundary import Standing
-from mailmerge_cli.cli.closing import closing
+from mailmerge_cli.cli.closing import closing, mails
 from mailmerge_cli.cli.launch import Landing, launch
 from mailmerge_cli.cli.outfit import Outfit
 from mailmerge_cli.cli.place import Place, spool_for
@@ -131,7 +131,9 @@ class Sending:
         while self._given_up:
             other = self._given_up.pop()
             left = ledger.cancel(other)
-            self._screen.note(f"Run {other.label}: {left} mails that were left are cancelled.")
+            self._screen.note(
+                f"Run {other.label}: {mails(left)} that {'was left is' if left == 1 else 'were left are'} cancelled."
+            )
             self._forget_list(spool_for(self._place, other.label), ledger, other.label)
 
     def _forget_list(self, spool: Path | None, ledger: Ledger, label: str) -> None:
@@ -156,7 +158,9 @@ class Sending:
             return ledger.enter(choice.label, choice.opened, zone, draft, preparation.digest)
         said = self._wishes.acceptance
         if ledger.nobody_reached(run):
-            said = replace(said, accept_changes=True)  # nobody has anything that could differ: a mended From just goes
+            said = replace(
+                said, accept_changes=True
+            )  # nobody has anything that could differ: a mended From just goes
         accepted = amendment_for(draft.compare(ledger, run), said)
         # Even where nothing differs: row numbers follow the list.
         run = ledger.amend(run, draft, accepted, preparation.digest)
@@ -201,7 +205,8 @@ class Sending:
         if self._wishes.yes and (stays := where_mails_stay(self._account)):
             self._screen.say(stays)
         if preparation.plan.problems_total:
-            self._screen.warn(f"{preparation.plan.invalid} rows are invalid and left out:")
+            bad = preparation.plan.invalid
+            self._screen.warn(f"{'1 row is' if bad == 1 else f'{bad} rows are'} invalid and left out:")
             self._screen.problems(preparation.plan.problems, preparation.plan.problems_total)
 
     def _agreed(self, ledger: Ledger, run: Run, preparation: Preparation, due: int) -> bool:

@@ -12,6 +12,9 @@ from typing import NamedTuple, Protocol, Self
 from mailmerge_cli.errors import Problem
 from mailmerge_cli.model.cell import Cell, LinesCell
 
+ANSWER_TITLES = ("mailmerge state", "mailmerge time", "mailmerge reply")
+"""The columns that a copy of the person's list has more than the list."""
+
 _NOT_A_NAME = re.compile(r"[^\w]+", re.UNICODE)
 
 

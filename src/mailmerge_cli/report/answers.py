@@ -89,7 +89,7 @@ class Answers:
             raise Refused(
                 f"“{person.key}” stands in row {person.rows[0]}, and in the run it was row {found[person.key].row}: the rows were moved, or "
                 "the address column is not the one that was sent to",
-                hint="Say the key column (--key-column), or put the rows back as they were.",
+                hint="Say the key column (--key-column) or the address column (--email-column), or put the rows back as they were.",
             )
         self._seen.add(person.key)
         self.named += 1

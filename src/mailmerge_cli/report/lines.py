@@ -19,9 +19,6 @@ ATTEMPT_COLUMNS = (
     "message_id", "remote_id", "account",
 )  # fmt: skip
 
-ANSWER_TITLES = ("mailmerge state", "mailmerge time", "mailmerge reply")
-"""The columns that a copy of the person's list has more than the list."""
-
 Value = str | int | None
 """A cell of a log: text, a number, or nothing."""
 

@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from mailmerge_cli.errors import LedgerFault
+from mailmerge_cli.model.table import ANSWER_TITLES
 from mailmerge_cli.report.escape import visible
 from mailmerge_cli.report.formats import LogFormat, heading, write_log
-from mailmerge_cli.report.lines import ANSWER_TITLES, ATTEMPT_COLUMNS, LOG_COLUMNS, Value
+from mailmerge_cli.report.lines import ATTEMPT_COLUMNS, LOG_COLUMNS, Value
 
 _KINDS = (LOG_COLUMNS, ATTEMPT_COLUMNS)
 _LOOKED_AT = 30  # rows of a sheet; titles stand at its top

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from mailmerge_cli.errors import Problem, Refused
 from mailmerge_cli.model.cell import CellFault
+from mailmerge_cli.model.table import ANSWER_TITLES
 from mailmerge_cli.sources.line import Line, heads, is_person, is_remark, is_title
 from mailmerge_cli.sources.ranges import Range
 
@@ -114,7 +115,9 @@ class _Top:
         )
 
     def _is_whole(self, span: Range, wide: Line) -> bool:
-        first, last = wide.filled[0], wide.filled[-1]
+        """Over the width that the list had when it was written; answers that a copy got since do not count."""
+        own = [column for column in wide.filled if wide.at(column) not in ANSWER_TITLES] or wide.filled
+        first, last = own[0], own[-1]
         shared = min(span.right, last) - max(span.left, first) + 1
         return span.left <= first and shared >= (last - first + 1) * _WHOLE
 

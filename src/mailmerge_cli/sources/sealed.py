@@ -1,7 +1,8 @@
 """Workbooks that are encrypted with a password (ECMA-376 agile and standard, MS-OFFCRYPTO §2.3.4), opened in memory.
 
 Rule 1: what was opened is never written to a disk, not even to a temporary file.
-Rule 2: it never leaves this process: such a list is not pickled, so no worker process reads it.
+Rule 2: it never leaves this process, but by a pipe to the one that reads an .xlsb inside (`legacy.apart`): such a list is not pickled,
+so no worker process reads it.
 """
 
 from __future__ import annotations

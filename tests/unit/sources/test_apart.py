@@ -7,6 +7,7 @@ import gc
 import io
 import json
 import os
+import signal
 import struct
 import subprocess
 import sys
@@ -85,6 +86,14 @@ def test_limits_hold_and_no_secret_goes_along(monkeypatch: pytest.MonkeyPatch) -
     assert core in {0, 1}
     assert 0 < memory <= 4 << 30
     assert (seconds, names) == (1, [])
+
+
+@POSIX
+def test_it_minds_nobody_but_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Ctrl-C in the terminal, its end, or a SIGTERM to the group is not for it: the list is read on while a send stops in order."""
+    monkeypatch.setattr(apart, "_FOREIGN", "support.foreign_troubles")
+    assert list(apart._answers(io.BytesIO(b"signals"), None)) == [[True, True, True], 0]
+    assert not signal.pthread_sigmask(signal.SIG_BLOCK, ())
 
 
 def test_a_pass_that_is_left_leaves_no_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,9 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from mailmerge_cli.model.table import Column
+from mailmerge_cli.model.table import ANSWER_TITLES, Column
 from mailmerge_cli.report.book.cut import PLACE, NoCopy, Piece, cells_of, cut, row_number
-from mailmerge_cli.report.lines import ANSWER_TITLES
 from mailmerge_cli.sources.ranges import WIDEST, Range, column_index
 from mailmerge_cli.sources.xlsx.package import LARGEST_SHEET, Package
 from mailmerge_cli.sources.xlsx.source import WorkbookSource

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from mailmerge_cli.errors import Refused
+from mailmerge_cli.model.table import ANSWER_TITLES
 from mailmerge_cli.report.book.cut import NoCopy, Piece, cells_of, cut, row_number
 from mailmerge_cli.report.book.layout import SheetLayout, survey_sheet
 from mailmerge_cli.report.book.paint import painted
 from mailmerge_cli.report.book.text import text_cell
 from mailmerge_cli.report.book.widths import widened
-from mailmerge_cli.report.lines import ANSWER_TITLES
 from mailmerge_cli.sources.header import column_letter
 from mailmerge_cli.sources.xlsx.package import LARGEST_SHEET, Package
 from mailmerge_cli.sources.xlsx.source import WorkbookSource
@@ -28,6 +28,7 @@ _WIDTHS = (12, 25, 60)
 _SPANS = re.compile(rb"(\sspans\s*=\s*[\"']\d+:)(\d+)([\"'])")
 _FORMULA = re.compile(rb"<(?:[A-Za-z_][\w.-]*:)?f[\s/>]")
 _ZIP = b"PK"
+_SIGNATURES = "_xmlsignatures/"
 _TYPES = "[content_types].xml"
 _WITH_MACROS = b"macroEnabled.main+xml"
 _TEMPLATE = b"spreadsheetml.template.main+xml"
@@ -52,8 +53,8 @@ class Mark:
 
 def write_marked(
     out: BinaryIO, source: WorkbookSource, marks: Iterable[Mark], *, macros: bool = False
-) -> None:
-    """Write the copy.
+) -> str:
+    """Write the copy; returns what a person should know of it, empty if nothing.
 
     Args:
         out: an empty binary file.
@@ -77,7 +78,12 @@ def write_marked(
         replaced: dict[str, Iterable[bytes]] = {source.part.lower(): sheet}
         if styles and numbers:
             replaced[styles.lower()] = (edited,)
-        copy_package(out, stream, package, replaced)
+        signed = copy_package(out, stream, package, replaced)
+    return (
+        "The list is signed; the copy is not what was signed, so its signature does not hold."
+        if signed
+        else ""
+    )
 
 
 def _check_kind(package: Package, macros: bool) -> None:
@@ -92,8 +98,8 @@ def _check_kind(package: Package, macros: bool) -> None:
 
 def copy_package(
     out: BinaryIO, stream: BinaryIO, package: Package, replaced: Mapping[str, Iterable[bytes]]
-) -> None:
-    """All parts in their order, those of `replaced` (by their names in lower case) with other content."""
+) -> bool:
+    """All parts in their order, those of `replaced` (by their names in lower case) with other content; whether signatures are among them."""
     with zipfile.ZipFile(stream) as old, zipfile.ZipFile(out, "w", allowZip64=True) as new:
         seen: set[str] = set()
         for entry in old.infolist():
@@ -109,6 +115,7 @@ def copy_package(
                     part.write(chunk)
         if missing := set(replaced) - seen:
             raise NoCopy(f"its part {min(missing)} is missing")
+        return any(name.startswith(_SIGNATURES) and name.endswith(".xml") for name in seen)
 
 
 class _Marking:

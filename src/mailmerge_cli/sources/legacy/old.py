@@ -1,18 +1,21 @@
 """Old and binary Excel workbooks, .xls and .xlsb: values by python-calamine (extra `legacy`), the rest by `records`.
 
-Rule: nothing is handed to that library before it was weighed, for memory that cannot be had ends the whole program there.
+Rule: nothing is handed to that library before it was weighed, and it works in a process of its own (`apart`): a torn file takes that
+one with it, never this one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, BinaryIO
+from contextlib import closing, contextmanager
+from importlib.util import find_spec
+from typing import BinaryIO
 
 from mailmerge_cli.errors import ConfigFault, Refused
 from mailmerge_cli.model.cell import Cell, FaultCell
 from mailmerge_cli.sources.compound import Compound, TornCompound
 from mailmerge_cli.sources.header import column_letter
+from mailmerge_cli.sources.legacy import apart
 from mailmerge_cli.sources.legacy.plain import plain_cell
 from mailmerge_cli.sources.legacy.records import (
     Findings,
@@ -27,13 +30,11 @@ from mailmerge_cli.sources.xlsx.package import LARGEST_SHEET, Package
 from mailmerge_cli.sources.xlsx.sheet import SheetRow
 from mailmerge_cli.sources.xlsx.workbook import Sheet, Workbook, chosen_sheet
 
-if TYPE_CHECKING:
-    from python_calamine import CalamineWorkbook
-
 MOST_CELLS = 20_000_000
 """Of all sheets together, blank ones among them; the library keeps all of them in memory."""
 
 _LARGEST = 512 << 20
+_SAVE = "open it in Excel and save it as an Excel workbook (.xlsx)"
 _INSTALL = 'pip install "mailmerge-cli[legacy]"'
 _PLAIN = (
     "the formats of its numbers and dates are not read: 16010.1 and 2026-10-30 are printed; save it as .xlsx to have them "
@@ -54,19 +55,15 @@ class OldWorkbookSource(SheetFile):
     def _look(self, stream: BinaryIO) -> Sight:
         with self._guarded():
             findings = self._weighed(stream)
-            with _opened(stream) as workbook:
-                metadata = workbook.sheets_metadata
-                sheets = [
-                    Sheet(sheet.name, str(at), str(sheet.visible) != "SheetVisibleEnum.Visible")
-                    for at, sheet in enumerate(metadata)
-                    if str(sheet.typ) == "SheetTypeEnum.WorkSheet"
-                ]
-            if len(findings) != len(metadata):
+            tabs = apart.tabs(stream)
+            if len(findings) != len(tabs):
                 raise TornRecords("its sheets cannot be counted")
+        sheets = [Sheet(tab.name, str(at), not tab.seen) for at, tab in enumerate(tabs) if tab.cells]
         chosen = chosen_sheet(
             Workbook(tuple(sheets), False, False, "", "", (), "", ()), self._choices.sheet, self._name
         )
-        found = self._findings = findings[int(chosen.part)]
+        self._place = int(chosen.part)
+        found = self._findings = findings[self._place]
         return Sight(
             chosen.name, tuple(each.name for each in sheets if each.hidden), tuple(found.merged), bool(found.hidden_rows), found.filtered, tuple(found.hidden_columns),
             (_PLAIN,),
@@ -109,17 +106,9 @@ class OldWorkbookSource(SheetFile):
         ]
 
     def _lines(self, stream: BinaryIO) -> Iterator[SheetRow]:
-        with self._guarded(), _opened(stream) as workbook:
-            sheet = workbook.get_sheet_by_name(self._sight.sheet)
-            first, end = sheet.start, sheet.end
-            if first is None or end is None:
-                return
-            number = 0
-            for number, values in enumerate(sheet.iter_rows(), 1):
-                yield self._line(number, [*[""] * first[1], *values])
-            if number != end[0] + 1:
-                # It tells a person which row is meant, and finds those that are hidden.
-                raise TornRecords("its rows cannot be counted")
+        with self._guarded(), closing(apart.rows(stream, self._place)) as rows:
+            for number, values in enumerate(rows, 1):
+                yield self._line(number, values)
 
     def _line(self, number: int, values: list[object]) -> SheetRow:
         errors = self._findings.errors.get(number, {})
@@ -142,37 +131,18 @@ class OldWorkbookSource(SheetFile):
     @contextmanager
     def _guarded(self) -> Iterator[None]:
         """The library at work; whatever it stumbles over, the file is to blame."""
-        try:
-            from python_calamine import CalamineError
-        except ModuleNotFoundError as missing:
+        if find_spec("python_calamine") is None:
             raise ConfigFault(
                 f"{self._name} is an old or binary Excel workbook; to read it, mailmerge needs a package that is not installed",
                 hint=f"Type: {_INSTALL} — or open it in Excel and save it as an Excel workbook (.xlsx).",
-            ) from missing
+            )
         try:
             yield
-        except (TornCompound, TornRecords, CalamineError, OSError, ValueError, KeyError) as fault:
-            raise self._damaged() from fault
-        except BaseException as fault:
-            if type(fault).__name__ == "PanicException":  # of the library; it is no Exception, on purpose
-                raise self._damaged() from fault
-            raise
-
-    def _damaged(self) -> Refused:
-        return Refused(
-            f"{self._name} is damaged, or no workbook",
-            hint="open it in Excel and save it as an Excel workbook (.xlsx)",
-        )
-
-
-@contextmanager
-def _opened(stream: BinaryIO) -> Iterator[CalamineWorkbook]:
-    """The workbook of a stream that stays the caller's; all of it is in memory meanwhile."""
-    from python_calamine import load_workbook
-
-    stream.seek(0)
-    workbook = load_workbook(stream)
-    try:
-        yield workbook
-    finally:
-        workbook.close()
+        except apart.Died as fault:
+            raise Refused(
+                f"{self._name} is damaged, or takes more memory or time to read than it is given", hint=_SAVE
+            ) from fault
+        except apart.NoProcess as fault:
+            raise Refused(f"{self._name} cannot be read: {fault}", hint=_SAVE) from fault
+        except (TornCompound, TornRecords, apart.Torn, OSError, ValueError, KeyError) as fault:
+            raise Refused(f"{self._name} is damaged, or no workbook", hint=_SAVE) from fault

@@ -15,9 +15,9 @@ from openpyxl import Workbook, load_workbook
 from openpyxl.worksheet.table import Table
 
 from mailmerge_cli.errors import Refused
+from mailmerge_cli.model.table import ANSWER_TITLES
 from mailmerge_cli.report.book.cut import NoCopy
 from mailmerge_cli.report.book.marked import Mark, write_marked
-from mailmerge_cli.report.lines import ANSWER_TITLES
 from mailmerge_cli.sources import open_source
 from mailmerge_cli.sources.xlsx.source import WorkbookSource
 from support.books import OFFICE, by_office, parts, plain_book, rich_book, without_cells
