@@ -6,10 +6,10 @@ import difflib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from mailmerge_cli.campaign.moment import BUILT_IN_NAMES
 from mailmerge_cli.errors import Problem, Refused
 from mailmerge_cli.model.campaign import RecipientSettings
 from mailmerge_cli.model.table import Column, Row, template_name
+from mailmerge_cli.render.scope import BUILT_IN_NAMES
 from mailmerge_cli.sources.guess import guess_columns
 
 

@@ -11,9 +11,6 @@ from datetime import datetime, timedelta
 from mailmerge_cli.clock import in_zone
 from mailmerge_cli.model.cell import MomentCell
 
-BUILT_IN_NAMES = frozenset({"row", "today", "now", "month", "last_month", "campaign", "run"})
-"""Names that no column and no value may take."""
-
 
 def constants(
     campaign: str, values: Mapping[str, object], run: str | None, opened: datetime, timezone: str

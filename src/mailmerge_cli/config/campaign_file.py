@@ -71,7 +71,9 @@ def load_campaign(
         message=MessageSettings(**settings.get("message", {})),
         sending=SendingSettings(**settings.get("sending", {})),
         values=settings[REST],
-        **{name: top[name] for name in ("account", "run", "unfinished", "results", "timezone") if name in top},
+        **{
+            name: top[name] for name in ("account", "run", "unfinished", "results", "timezone") if name in top
+        },
     )
     if complete:
         _check_complete(campaign)

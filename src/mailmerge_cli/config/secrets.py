@@ -204,9 +204,7 @@ class SecretChain:
                     f'The access token of "{account.name}"{where} was refused and cannot be renewed.',
                     hint="Set token_command in accounts.toml to a program that prints a new one.",
                 )
-            self._secret = secret_of_command(
-                account.token_command, f'The token_command of "{account.name}"'
-            )
+            self._secret = secret_of_command(account.token_command, f'The token_command of "{account.name}"')
             self.source = "token_command"
             return self._secret
 

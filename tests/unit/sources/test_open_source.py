@@ -35,7 +35,11 @@ def zipped(*names: str) -> bytes:
         ("a.doc", OLE, "a damaged or incomplete Office document"),
         ("a.xlsb", zipped("[Content_Types].xml", "xl/workbook.bin"), "damaged"),
         ("a.ods", zipped("mimetype", "content.xml"), "damaged"),
-        ("a.ods", zipped("mimetype", "encrypted-package"), "protected by a password of LibreOffice's own kind"),
+        (
+            "a.ods",
+            zipped("mimetype", "encrypted-package"),
+            "protected by a password of LibreOffice's own kind",
+        ),
         ("a.docx", zipped("[Content_Types].xml", "word/document.xml"), "Word"),
         ("a.zip", zipped("list.csv"), "a zip archive; unpack it"),
         ("a.xlsx", b"email,name\na@example.com,Ann\n", "text file with the ending .xlsx"),
