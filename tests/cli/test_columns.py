@@ -161,7 +161,7 @@ def test_only_names_that_work_are_shown(folder: Path) -> None:
     book = openpyxl.Workbook()
     sheet = book.worksheets[0]
     for line in (
-        ["E-mail", "Pay", "", "Gross", "", "none"],
+        ["E-mail", "Pay", "", "Gross", "", "not"],
         ["", "month", "Other", "Net", "Tax", ""],
         ["ann@example.com", 1, 2, 3, 4, 5],
         ["bob@example.com", 1, 2, 3, 4, 5],
@@ -179,9 +179,9 @@ def test_only_names_that_work_are_shown(folder: Path) -> None:
         "Pay / Other": "pay_other or Other",
         "Gross / Net": "gross_net",
         "Gross / Tax": "gross_tax or Tax",
-        "none": 'row["none"]',
+        "not": 'row["not"]',
     }
     (folder / "m.txt").write_text(
-        'From: hr@example.org\nSubject: Pay\n\n{{ row["none"] }} {{ pay_month }} {{ Other }} {{ gross_net }}\n'
+        'From: hr@example.org\nSubject: Pay\n\n{{ row["not"] }} {{ pay_month }} {{ Other }} {{ gross_net }}\n'
     )
     assert "5 1 2 3" in run_here("preview", "-r", "pay.xlsx", "-m", "m.txt", "--set", "Net=9").out
