@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from mailmerge_cli.errors import Refused
@@ -166,6 +166,7 @@ def _ranges(draw: st.DrawFn) -> Range:
     merged=st.lists(_ranges(), max_size=4),
     wanted=st.sampled_from([0, 0, 0, 1, 2, 5]),
 )
+@example(table=[["Name"], ["Name", FaultCell("it is an error")]], merged=[Range(1, 0, 1, 1, "X")], wanted=0)
 @settings(deadline=None, max_examples=400)
 def test_any_top_ends_in_titles_or_a_sentence(table, merged, wanted):
     """Errors, dates, numbers and merged cells in any order: no other exception, and no address that is passed over."""

@@ -17,7 +17,12 @@ from zoneinfo import ZoneInfo
 
 from mailmerge_cli.campaign.changes import amendment_for
 from mailmerge_cli.campaign.runs import Choice, choose_run, other_unfinished
-from mailmerge_cli.campaign.trials import put_trial_aside, refuse_after_trial
+from mailmerge_cli.campaign.trials import (
+    put_trial_aside,
+    refuse_after_trial,
+    refuse_before_trial,
+    take_trial_back,
+)
 from mailmerge_cli.cli.agreement import Agreement, where_mails_stay
 from mailmerge_cli.cli.answers import finish_results, refuse_list
 from mailmerge_cli.cli.boundary import Standing
@@ -77,8 +82,8 @@ class Sending:
     def send_all(self, ledger: Ledger, now: datetime, *, label: str = "", new_run: bool = False) -> Summary:
         """The run that is meant, after other unfinished ones if the campaign says so."""
         campaign = self._place.campaign
-        if new_run and (aside := put_trial_aside(ledger, choose_run(ledger, campaign, now, label=label).run)):
-            self._screen.note(f"The trial is kept as run {aside}.")
+        if new_run:
+            new_run = self._without_trial(ledger, choose_run(ledger, campaign, now, label=label).run)
         choice = choose_run(ledger, campaign, now, label=label, new_run=new_run)
         self._stand(ledger, choice)
         for other in other_unfinished(ledger, campaign, choice, self._typed.found_by):
@@ -92,10 +97,24 @@ class Sending:
             closing(self._screen, summary)
         return self.send(ledger, choice)
 
+    def _without_trial(self, ledger: Ledger, run: Run | None) -> bool:
+        """Whether `--new-run` still wants a new one, once what was only a trial stands in nobody's way."""
+        if aside := put_trial_aside(ledger, run):
+            self._screen.note(f"The trial is kept as run {aside}.")
+        elif run is not None and self._account.kind != "outbox" and (again := take_trial_back(ledger, run)):
+            mails = (
+                "1 mail that was only tried is" if again == 1 else f"{again} mails that were only tried are"
+            )
+            self._screen.note(f"{mails} due again in run {run.label}; all others stay as they are.")
+            return False
+        return True
+
     def send(self, ledger: Ledger, choice: Choice) -> Summary:
         """Everything, for one run. Raises what refuses it before anything was sent; `standing` then tells of it."""
         self._stand(ledger, choice)
-        if self._account.kind != "outbox" and not is_loopback(self._account.host):
+        if self._account.kind == "outbox":
+            refuse_before_trial(ledger, choice.run)
+        elif not is_loopback(self._account.host):
             refuse_after_trial(ledger, choice.run)
         spool = spool_for(self._place, choice.label)
         with ExitStack() as stack:

@@ -42,8 +42,9 @@ _SAID: Final = "started, ended, verdict, code, enhanced, reply, remote_id, accou
 _NOW: Final = "last_attempt, ended, verdict, code, enhanced, reply, remote_id, account, message_id"
 
 
-_TRIALS: Final = ("written to ", "Kept as ")
+_TRIALS: Final = ("written to %", "Kept as %")
 """How the replies of transports/outbox.py and mailbox/server.py begin."""
+_TRIED: Final = "FROM deliveries WHERE run = ? AND state = 'sent' AND (reply LIKE ? OR reply LIKE ?)"
 
 
 class Reading:
@@ -113,10 +114,12 @@ class Reading:
 
     def tried_out(self, run: Run) -> int:
         """How many sent mails of the run only became files: by an outbox, or in the program's own mailbox."""
-        replies = " OR ".join("reply LIKE ?" for _ in _TRIALS)
-        sql = f"SELECT count(*) FROM deliveries WHERE run = ? AND state = 'sent' AND ({replies})"
-        number: int = self._all(sql, run.id, *(f"{begin}%" for begin in _TRIALS))[0][0]
+        number: int = self._all(f"SELECT count(*) {_TRIED}", run.id, *_TRIALS)[0][0]
         return number
+
+    def tried_keys(self, run: Run) -> list[str]:
+        """Whose they are."""
+        return [row[0] for row in self._all(f"SELECT key {_TRIED}", run.id, *_TRIALS)]
 
     def nothing_begun(self, run: Run) -> bool:
         """Whether no mail of the run was ever begun; such a run is replaced freely."""

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mailmerge_cli.errors import Problem, Refused
-from mailmerge_cli.model.cell import CellFault
+from mailmerge_cli.model.cell import Cell, CellFault
 from mailmerge_cli.model.table import ANSWER_TITLES
 from mailmerge_cli.sources.line import Line, heads, is_person, is_remark, is_title
 from mailmerge_cli.sources.ranges import Range
@@ -116,7 +116,7 @@ class _Top:
 
     def _is_whole(self, span: Range, wide: Line) -> bool:
         """Over the width that the list had when it was written; answers that a copy got since do not count."""
-        own = [column for column in wide.filled if wide.at(column) not in ANSWER_TITLES] or wide.filled
+        own = [column for column in wide.filled if not _is_answer(wide.at(column))] or wide.filled
         first, last = own[0], own[-1]
         shared = min(span.right, last) - max(span.left, first) + 1
         return span.left <= first and shared >= (last - first + 1) * _WHOLE
@@ -296,3 +296,7 @@ def _path(levels: list[list[_Title]], column: int) -> tuple[str, ...]:
         if text and text not in path[-1:]:
             path.append(text)
     return tuple(path)
+
+
+def _is_answer(cell: Cell) -> bool:
+    return isinstance(cell, str) and cell in ANSWER_TITLES  # an error value cannot even be compared

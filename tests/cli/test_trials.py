@@ -1,0 +1,74 @@
+"""A run is a trial or the real thing: files never stand for mails that are left, and what was only tried never counts as sent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mailmerge_cli.campaign import trials
+from mailmerge_cli.cli import sending
+from support.arrivals import got, once
+from support.program import run_here, states
+from support.scripted_smtp import ScriptedServer
+
+
+@pytest.fixture
+def remote(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The scripted server counts as another machine."""
+    monkeypatch.setattr(sending, "is_loopback", lambda _: False)
+
+
+@pytest.mark.usefixtures("remote")
+@pytest.mark.parametrize("reply", ["", "550 5.1.1 unknown", "451 4.3.0 later"])
+def test_files_do_not_stand_for_what_is_left_of_a_real_run(
+    campaign: Path, server: ScriptedServer, reply: str
+) -> None:
+    """65 and nothing written, be the others sent, failed or deferred; with the account all get theirs, once."""
+    if reply:
+        server.replies["RCPT"] = {1: reply}
+    run_here("send", "--yes", "--limit", "2", "--max-wait", "0s")
+    server.replies.clear()
+    before = states(campaign)
+    for words in (("send",), ("send", "--retry-failed"), *([] if reply else [("resend", "1")])):
+        ran = run_here(*words, "--account", "outbox:tried", "--yes")
+        assert ran.code == 65, ran.err
+        assert "Files in an outbox must not stand for the others" in ran.err
+    assert states(campaign) == before
+    assert not (campaign / "tried").exists()
+
+    assert run_here("send", "--yes", "--retry-failed", "--wait").code == 0
+    assert got(server) == once(1, 2, 3, 4, 5)
+
+
+@pytest.mark.usefixtures("remote")
+def test_what_was_only_tried_is_due_again(
+    campaign: Path, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that is both (an older ledger, or a mailbox): --new-run, as the refusal says, sends to those who have none, and to nobody else."""
+    run_here("send", "--yes", "--limit", "2")
+    with monkeypatch.context() as older:
+        older.setattr(sending, "refuse_before_trial", lambda *_: None)
+        assert run_here("send", "--yes", "--account", "outbox:tried").code == 0
+    refused = run_here("send", "--yes")
+    assert (refused.code, "--new-run" in refused.err) == (65, True)
+
+    ran = run_here("send", "--yes", "--new-run")
+    assert ran.code == 0, ran.err
+    assert "3 mails that were only tried are due again" in ran.err
+    assert got(server) == once(1, 2, 3, 4, 5)
+
+
+@pytest.mark.usefixtures("remote")
+def test_a_whole_trial_is_put_aside(campaign: Path, server: ScriptedServer) -> None:
+    """All of it was files: the real run has the label, and everybody gets one mail."""
+    assert run_here("send", "--yes", "--account", "outbox:tried").code == 0
+    assert run_here("send", "--yes").code == 65
+    assert run_here("send", "--yes", "--new-run").code == 0
+    assert got(server) == once(1, 2, 3, 4, 5)
+
+
+def test_nothing_is_no_trial() -> None:
+    """Without a run there is nothing to refuse or to put aside."""
+    assert trials.put_trial_aside(None, None) == ""  # type: ignore[arg-type]
+    assert trials.take_trial_back(None, None) == 0  # type: ignore[arg-type]
