@@ -103,7 +103,7 @@ def test_without_a_campaign_file_the_hint_says_what_it_lacks(here: Path, server:
     shown = run_here("status", *words).out
 
     assert "mailmerge send -r people.csv -m letter.txt" in shown
-    assert "with the same options as before (--account, --exclude, …)" in shown
+    assert "with the same options as before (--exclude, …)" in shown
     known = run_here("status", *words, "-a", "hr").out
     assert "mailmerge send -r people.csv -m letter.txt -a hr" in known
     assert "(--exclude, …)" in known

@@ -9,7 +9,7 @@ import pytest
 from mailmerge_cli.campaign import trials
 from mailmerge_cli.cli import sending
 from support.arrivals import got, once
-from support.program import run_here, states
+from support.program import run_here, states, write_toml
 from support.scripted_smtp import ScriptedServer
 
 
@@ -72,3 +72,15 @@ def test_nothing_is_no_trial() -> None:
     """Without a run there is nothing to refuse or to put aside."""
     assert trials.put_trial_aside(None, None) == ""  # type: ignore[arg-type]
     assert trials.take_trial_back(None, None) == 0  # type: ignore[arg-type]
+
+
+@pytest.mark.usefixtures("remote")
+def test_the_next_command_names_the_account_that_was_used(campaign: Path, server: ScriptedServer) -> None:
+    """The campaign's own is an outbox, as `init` writes it: what status advises must not lead into it."""
+    write_toml(campaign, "outbox:outbox")
+    server.replies["RCPT"] = {1: "550 5.1.1 unknown"}
+    account = f"smtp+insecure://127.0.0.1:{server.port}"
+    assert run_here("send", "--yes", "--account", account).code == 1
+    assert f"mailmerge send -a {account} --retry-failed" in run_here("status").out
+    told = run_here("log", "--failed-rows", "failed.csv")
+    assert f"-a {account} --retry-failed" in told.out + told.err

@@ -210,17 +210,19 @@ def _look(cell: Cell) -> str | None:
 
 def _tell(screen: Screen, path: Path, opened: OpenedList, people: int, ledger: Reading) -> None:
     who = "1 person" if people == 1 else f"{people} people"
+    account, used = opened.place.campaign.account, ledger.last_account(opened.run)
     screen.say(f"The rows of {who} are in {path}. It holds their cells, so you alone may read it.")
     if opened.place.campaign.file is not None:
         where = replace(opened.where, recipients=str(path), run=opened.run.label)
-        screen.say(f"When it is mended: {typed_of(where).again} --retry-failed --accept-changes")
+        again = typed_of(where, account, used=used).again
+        screen.say(f"When it is mended: {again} --retry-failed --accept-changes")
     else:
         screen.say(
             f"When it is mended, send it with the words of before and -r {path}. From then on never use --retry-failed "
             "with the old list: it knows nothing of that."
         )
     if left := ledger.counts(opened.run).left:
-        again = typed_of(replace(opened.where, run=opened.run.label)).again
+        again = typed_of(replace(opened.where, run=opened.run.label), account, used=used).again
         screen.warn(
             f"{mails(left)} of the run {'is' if left == 1 else 'are'} still to be sent. Finish it first: {again}"
         )

@@ -38,9 +38,9 @@ def resolve(
     if bool(words) == all_:
         raise UsageFault("Name the keys, or say --all.")
     place = place_of(where)
-    typed = typed_of(where, place.campaign.account)
     with place.writing(must_exist=True) as ledger:
         run = run_of(ledger, where)
+        typed = typed_of(where, place.campaign.account, used=ledger.last_account(run))
         doubtful = _doubtful(ledger, run, words, typed)
         word = "as sent" if sent else f"to be sent again by the next `{typed.again}`"
         people = ", ".join(map(_told, doubtful[:5])) + (", …" if len(doubtful) > 5 else "")

@@ -37,12 +37,13 @@ def status(
             screen.warn(ledger.note)
         run = run_of(ledger, where)
         summary = _summary(place, ledger, run, at_work=at_work)
+        used = ledger.last_account(run)
         one_of_many = bool(place.campaign.run) or len(ledger.runs()) > 1
     if screen.as_json:
         screen.json({**summary.as_json(), "at_work": at_work})
     else:
         named = replace(where, run=run.label) if one_of_many else where
-        _tell(screen, summary, run, typed_of(named, place.campaign.account))
+        _tell(screen, summary, run, typed_of(named, place.campaign.account, used=used))
     return summary.exit_code if exit_code else ExitCode.OK
 
 

@@ -45,9 +45,19 @@ def _as_typed() -> str:
 
 
 def typed_of(
-    where: Where | OnKeys | Inputs | InputsOnKeys, account: str = "", words: Sequence[str] = ()
+    where: Where | OnKeys | Inputs | InputsOnKeys,
+    account: str = "",
+    words: Sequence[str] = (),
+    *,
+    used: str = "",
 ) -> Typed:
-    """How the campaign and the run were named. `words`: the whole `send` as it was typed, for the command to repeat."""
+    """How the campaign and the run were named.
+
+    Args:
+        account: the campaign's.
+        words: the whole `send` as it was typed, for the command to repeat.
+        used: the account through which the run was sent, where the command would not say it: another one than the campaign's is named.
+    """
     campaign = where.campaign or where.campaign_option
     place = shlex.quote(str(campaign)) if campaign else ""
     named = _options(("-r", where.recipients), ("-m", where.message), ("--state-dir", where.state_dir))
@@ -55,8 +65,9 @@ def typed_of(
     found_by = " ".join(filter(None, (place, *named)))
     if words:
         return Typed(" ".join(words), place, " ".join(options), account, first=_as_typed(), found_by=found_by)
-    again = " ".join(filter(None, ("mailmerge send", place, *options, *_options(("-a", where.account)))))
-    remark = _REMARK.format("" if where.account else "--account, ") if _without_file(where) else ""
+    through = where.account or (used if used != account else None) or None
+    again = " ".join(filter(None, ("mailmerge send", place, *options, *_options(("-a", through)))))
+    remark = _REMARK.format("" if through else "--account, ") if _without_file(where) else ""
     return Typed(again, place, " ".join(options), account, remark=remark, found_by=found_by)
 
 

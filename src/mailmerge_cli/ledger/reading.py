@@ -112,6 +112,11 @@ class Reading:
         rows = self._all("SELECT state, count(*) FROM deliveries WHERE run = ? GROUP BY state", run.id)
         return to_counts(rows, orphans=self._orphans)
 
+    def last_account(self, run: Run) -> str:
+        """Through which account the run sent last; empty if it never did."""
+        sql = "SELECT account, max(last_attempt) FROM deliveries WHERE run = ? AND account <> ''"
+        return self._all(sql, run.id)[0][0] or ""
+
     def tried_out(self, run: Run) -> int:
         """How many sent mails of the run only became files: by an outbox, or in the program's own mailbox."""
         number: int = self._all(f"SELECT count(*) {_TRIED}", run.id, *_TRIALS)[0][0]
