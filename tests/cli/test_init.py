@@ -152,7 +152,38 @@ def test_hidden_rows_are_to_be_unhidden_before_init(here: Path) -> None:
     assert (ran.code, (here / "c").exists()) == (65, False)
     assert "1 hidden row: 3" in ran.err
     assert "Unhide" in ran.err
+    assert "--hidden skip" in ran.err
     assert "campaign.toml" not in ran.err
+
+
+@pytest.mark.parametrize(("said", "due"), [("skip", 1), ("send", 2)])
+def test_F15_init_takes_a_word_on_hidden_rows(here: Path, said: str, due: int) -> None:
+    """--hidden stands in campaign.toml, so that `check` and `send` go by it; another word is 2."""
+    book, sheet = write_workbook(here / "list.xlsx", [("email",), ("a@example.org",), ("b@example.org",)])
+    sheet.row_dimensions[3].hidden = True
+    book.save(here / "list.xlsx")
+    assert run_here("init", "c", "-r", "list.xlsx", "--hidden", "no").code == 2
+    assert run_here("init", "c", "-r", "list.xlsx", "--hidden", said).code == 0
+    assert f'hidden = "{said}"' in (here / "c/campaign.toml").read_text(encoding="utf-8")
+    sent = run_here("send", "c", "--yes", "--json")
+    assert (sent.code, sent.json["sent_now"]) == (0, due), sent.err
+
+
+def test_F11_a_net_pay_that_nobody_computed_stays_in_the_payslip(here: Path) -> None:
+    """A list fresh from a program that does not compute: the column is in the payslip and required, told at once; `check` says why."""
+    rows = [["工号", "姓名", "邮箱", "基本工资", "实发工资"]]
+    rows += [[f"{n:05d}", f"王{n}", f"p{n}@example.org", 1000 + n, f"=D{n + 1}*0.9"] for n in range(1, 4)]
+    write_workbook(here / "工资表.xlsx", rows)
+    ran = run_here("init", "c", "-r", "工资表.xlsx")
+
+    assert ran.code == 0, ran.err
+    assert "cannot be read now stand in “实发工资”" in ran.err
+    assert "{{ 实发工资 }}" in (here / "c/payslip.md").read_text(encoding="utf-8")
+    assert re.search('^required = .*"实发工资"', (here / "c/campaign.toml").read_text("utf-8"), re.MULTILINE)
+    checked = run_here("check", "c")
+    assert checked.code == 65
+    assert "cell E3: its formula has no stored value" in checked.err
+    assert "is empty" not in checked.err
 
 
 def test_an_own_list_that_is_not_there_is_66(here: Path) -> None:

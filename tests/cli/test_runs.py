@@ -508,3 +508,19 @@ def test_a_sender_that_was_refused_is_mended_and_goes(
     assert 0 == ran.code, ran.err
     assert arrivals.once(1, 2, 3, 4, 5) == arrivals.got(server)
     assert "refused" in run_here("log", "--attempts").out
+
+
+def test_whoever_has_the_old_mail_can_get_the_new_one(trial: Trial) -> None:
+    """A changed message, all sent: the difference names `resend`, and `resend` sends what the message says now."""
+    trial.write(people(2))
+    trial.send()
+    letter = trial.folder / "letter.txt"
+    letter.write_text(letter.read_text(encoding="utf-8") + "\nThe room is another one.\n", encoding="utf-8")
+    refused = trial.send()
+
+    assert 65 == refused.code
+    assert "`mailmerge resend KEY` sends the new one" in refused.json["problems"][0]["message"]
+    assert 0 == trial.send("--accept-changes").code
+    assert 0 == run_here("resend", "2", "-c", trial.folder, "--yes").code
+    assert [False, False, True] == [b"another one" in mail.content for mail in trial.server.accepted]
+    assert ("p2@example.org",) == trial.server.accepted[-1].recipients

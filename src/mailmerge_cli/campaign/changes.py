@@ -97,6 +97,8 @@ def tell_difference(group: Difference) -> str:
         if one
         else "they have their mail, nothing is sent to them again"
     )
+    if group.state is State.SENT and group.kind is Kind.CHANGED:
+        have += "; `mailmerge resend KEY` sends the new one"
     means = f" – {have}" if group.state in _SETTLED else ""
     return f"{group.count} {what}{state}: {_names(group)}{means}"
 

@@ -14,7 +14,7 @@ from mailmerge_cli.campaign.columns import Roles
 from mailmerge_cli.campaign.exclusions import Exclusions
 from mailmerge_cli.errors import Problem
 from mailmerge_cli.model.campaign import NoAddress
-from mailmerge_cli.model.cell import Cell, CellFault
+from mailmerge_cli.model.cell import Cell, CellFault, FaultCell
 from mailmerge_cli.model.mail import Recipient
 from mailmerge_cli.model.table import Column, Row
 from mailmerge_cli.render.fault import RowFault
@@ -138,7 +138,7 @@ class Judge:
         key = self._key_text(row)
         if not key:
             problems.append(
-                self._problem(row, self._roles.key, "key", "is blank, and it names the person; fill it in")
+                self._lack(row, self._roles.key, "key", "is blank, and it names the person; fill it in")
             )
         return key
 
@@ -154,11 +154,18 @@ class Judge:
         if not self._roles.required:
             return []
         return [
-            self._problem(line, column, "required", "is empty, and it is required; fill it in")
+            self._lack(line, column, "required", "is empty, and it is required; fill it in")
             for line in row.lines
             for column in self._roles.required
             if not clean(line.cells[column.index])
         ]
+
+    def _lack(self, row: Row, column: Column, kind: str, blank: str) -> Problem:
+        """Why a cell has no text: because it is blank, or for the cell's own reason."""
+        cell = row.cells[column.index] if column.index < len(row.cells) else ""
+        if isinstance(cell, FaultCell):
+            return self._problem(row, column, "cell", cell.reason)
+        return self._problem(row, column, kind, blank)
 
     def _problem(self, row: Row, column: Column | None, kind: str, message: str) -> Problem:
         return Problem(row.number, column.title if column else "To", kind, message)

@@ -10,7 +10,7 @@ import typer
 
 from mailmerge_cli.cli.screen import Screen
 from mailmerge_cli.errors import ExitCode, Refused, UsageFault
-from mailmerge_cli.model.table import Source
+from mailmerge_cli.model.table import Column, Source
 from mailmerge_cli.starter import How, Kind, OwnList, write_campaign
 
 _SAMPLE = 200
@@ -43,6 +43,12 @@ def init(
         int | None,
         typer.Option("--header-rows", min=1, max=5, help="How many rows the titles of your list take."),
     ] = None,
+    hidden: Annotated[
+        str,
+        typer.Option(
+            "--hidden", metavar="refuse|skip|send", help="What rows are that the sheet of your list hides."
+        ),
+    ] = "",
     *,
     screen: Screen,
 ) -> int:
@@ -51,17 +57,13 @@ def init(
         folder = Path()
         if recipients is None:
             _refuse_full(folder, kind)
-    how = How(sheet, encoding, delimiter, table, _cell(start), header_rows or 0)
+    how = How(sheet, encoding, delimiter, table, _cell(start), header_rows or 0, _policy(hidden))
     own = _own_list(recipients, how, screen) if recipients else None
     written = write_campaign(kind, folder, own=own)
     for path in written:
         screen.say(f"  {path}")
     if own is not None:
-        for reason in own.guess.reasons:
-            screen.note(reason)
-        gaps = ", ".join(f"“{column.title}”" for column in own.guess.gaps)
-        if gaps and kind == Kind.PAYSLIP:
-            screen.note(f"Empty cells stand in {gaps}: not required, so an empty one is sent as it is.")
+        _tell_guess(own, kind, screen)
     place = "" if folder == Path() else f" {folder}"
     screen.say(f"Look at it, then: mailmerge check{place}")
     if screen.as_json:
@@ -74,6 +76,22 @@ def init(
             }
         )
     return ExitCode.OK
+
+
+def _tell_guess(own: OwnList, kind: str, screen: Screen) -> None:
+    for reason in own.guess.reasons:
+        screen.note(reason)
+    if (gaps := _quoted(own.guess.gaps)) and kind == Kind.PAYSLIP:
+        screen.note(f"Empty cells stand in {gaps}: not required, so an empty one is sent as it is.")
+    if faulty := _quoted(own.guess.faulty):
+        screen.note(
+            f"Cells that cannot be read now stand in {faulty}: errors, or formulas without a stored value. "
+            "Open the list in Excel, mend the errors, and save it; a row whose mail needs such a cell is refused."
+        )
+
+
+def _quoted(columns: tuple[Column, ...]) -> str:
+    return ", ".join(f"“{column.title or column.letter}”" for column in columns)
 
 
 def _refuse_full(folder: Path, kind: str) -> None:
@@ -95,6 +113,15 @@ def _cell(start: str) -> str:
         raise UsageFault(f"--start: {error}.") from None
 
 
+def _policy(hidden: str) -> str:
+    from mailmerge_cli.config.kinds import HIDDEN
+
+    try:
+        return str(HIDDEN.read(hidden)) if hidden else ""
+    except ValueError as error:
+        raise UsageFault(f"--hidden: {error}.") from None
+
+
 def _own_list(path: Path, how: How, screen: Screen) -> OwnList:
     from mailmerge_cli.sources.guess import guess_columns
 
@@ -112,10 +139,13 @@ def _opened(path: Path, how: How, screen: Screen) -> Source:
     try:
         return open_source(
             path, sheet=how.sheet, encoding=how.encoding, delimiter=how.delimiter, passwords=passwords,
-            table=how.table, start=how.start, header_rows=how.header_rows,
+            table=how.table, start=how.start, header_rows=how.header_rows, hidden=how.hidden or "refuse",
         )  # fmt: skip
     except Refused as error:
         if any(problem.kind == "hidden" for problem in error.problems):
-            hint = "Unhide these rows, or delete them, save, and type the same command again."
+            hint = (
+                "Unhide these rows, or delete them, save, and type the same command again; or type it with "
+                "--hidden skip (they get no mail), or --hidden send (they get one like the others)."
+            )
             raise Refused(error.message, hint=hint, problems=error.problems) from None
         raise

@@ -166,7 +166,11 @@ class InputOptions:
     ] = None
     recipients: Annotated[
         str | None,
-        typer.Option("--recipients", "-r", help="The list: .xlsx, .csv, .tsv, .jsonl; - for standard input."),
+        typer.Option(
+            "--recipients",
+            "-r",
+            help="The list: .xlsx, .ods, .xls, .xlsb, .csv, .tsv, .jsonl; - for standard input.",
+        ),
     ] = None
     message: Annotated[
         str | None, typer.Option("--message", "-m", help="The template: .md, .html or .txt.")

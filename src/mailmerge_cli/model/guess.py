@@ -19,6 +19,7 @@ class Guess:
         family: the family name, likewise.
         figures: columns that hold numbers and are none of the above, in the list's order.
         gaps: those of key, name and figures in which a cell is blank.
+        faulty: columns, of all, with a cell that cannot be read now: an error, or a formula without a stored value.
         reasons: a sentence each on address, name and key, for people. They hold titles, never a cell's value.
     """
 
@@ -30,3 +31,4 @@ class Guess:
     family: Column | None = None
     figures: tuple[Column, ...] = ()
     gaps: tuple[Column, ...] = ()
+    faulty: tuple[Column, ...] = ()

@@ -51,6 +51,8 @@ def advice(scope: Scope, line: str, message: str) -> str:
         return _of_wide("")
     if message == "unexpected '}'":
         return "the braces are not closed: }} is missing"
+    if message.startswith("expected token 'end of") and message.endswith("got '='"):
+        return "one = does not compare; use =="
     for match in _PRINTED.finditer(line):
         meant = written(scope, match[1])
         if meant and match[1].strip("-+ \t") not in meant:

@@ -2,6 +2,7 @@
 
 Rule 1: an address column is guessed only where it is plain. Two that could be it, or somebody else's, are none.
 Rule 2: a reason names titles, never what a cell holds.
+Rule 3: a cell that cannot be read now, a formula that nobody computed yet, speaks neither for nor against its column.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from mailmerge_cli.model.cell import Cell, CellFault, RealCell, WholeCell
+from mailmerge_cli.model.cell import Cell, CellFault, FaultCell, RealCell, WholeCell
 from mailmerge_cli.model.guess import Guess
 from mailmerge_cli.model.table import Column, Row
 from mailmerge_cli.sources.titles import Sense, Standing, fits
@@ -22,17 +23,23 @@ _MOST = 0.5
 
 def guess_columns(columns: tuple[Column, ...], sample: Sequence[Row]) -> Guess:
     """What the columns are, by their titles and by the rows of `sample` (the more rows, the surer the key; none is allowed)."""
-    cells = {column.index: _filled(column, sample) for column in columns}
+    filled = {column.index: _filled(column, sample) for column in columns}
+    cells: dict[int, list[Cell]] = {
+        at: [cell for cell in found if not isinstance(cell, FaultCell)] for at, found in filled.items()
+    }
+    faulty = tuple(column for column in columns if len(cells[column.index]) < len(filled[column.index]))
     email, of_email = _email(columns, cells)
     left = [column for column in columns if column is not email]
     key, of_key = _key(left, sample)
     left = [column for column in left if column is not key]
     name, given, family = _names(left, cells, sample)
     taken = {column.index for column in (email, key, name, given, family) if column is not None}
-    figures = tuple(c for c in columns if c.index not in taken and _holds_figures(c, cells[c.index]))
+    figures = tuple(
+        c for c in columns if c.index not in taken and _holds_figures(c, cells[c.index], c in faulty)
+    )
     gaps = tuple(c for c in (key, name, *figures) if c is not None and not _is_full(c, sample))
     reasons = (of_email, _of_name(name, given, family), of_key)
-    return Guess(email, name, key, reasons, given, family, figures, gaps)
+    return Guess(email, name, key, reasons, given, family, figures, gaps, faulty)
 
 
 def _fit(column: Column, sense: Sense) -> Standing:
@@ -51,11 +58,12 @@ def _filled(column: Column, sample: Sequence[Row]) -> list[Cell]:
 
 
 def _is_full(column: Column, sample: Sequence[Row]) -> bool:
-    """Whether something is to be seen in each of its cells; a number can be formatted to show nothing."""
-    try:
-        return all(column.index < len(row.cells) and str(row.cells[column.index]).strip() for row in sample)
-    except CellFault:
-        return False
+    """Whether something is to be seen in each of its cells; a number can be formatted to show nothing, a fault is no gap."""
+    return all(column.index < len(row.cells) and _is_seen(row.cells[column.index]) for row in sample)
+
+
+def _is_seen(cell: Cell) -> bool:
+    return isinstance(cell, FaultCell) or bool(str(cell).strip())
 
 
 def _share(cells: Sequence[Cell], wanted: re.Pattern[str]) -> float | None:
@@ -102,7 +110,11 @@ def _key(columns: Sequence[Column], sample: Sequence[Row]) -> tuple[Column | Non
         if (_fit(column, Sense.KEY) is Standing.PLAIN or sample) and _tells_apart(column, sample):
             return column, f"Key: column {_told(column)}, by its title; no value stands there twice."
     if titled:
-        return None, f"Key: the address, because {_told(titled[0])} has blank or repeated cells."
+        unread = any(
+            isinstance(cell, FaultCell) for row in sample for cell in row.cells[titled[0].index :][:1]
+        )
+        lack = "cells that cannot be read now" if unread else "blank or repeated cells"
+        return None, f"Key: the address, because {_told(titled[0])} has {lack}."
     return None, "Key: the address."
 
 
@@ -163,9 +175,12 @@ def _holds_words(cells: Sequence[Cell]) -> bool:
     return len(named) > len(cells) * _MOST
 
 
-def _holds_figures(column: Column, cells: Sequence[Cell]) -> bool:
-    if not cells or not _fit(column, Sense.AMOUNT):
+def _holds_figures(column: Column, cells: Sequence[Cell], faulty: bool) -> bool:
+    """Whether figures stand there; of cells none of which can be read now, the title tells: a salary must not be left out."""
+    if not _fit(column, Sense.AMOUNT):
         return False
+    if not cells:
+        return faulty
     numbers = sum(isinstance(c, (WholeCell, RealCell)) and c.code != "BOOLEAN" for c in cells)
     if numbers > len(cells) * _MOST:
         return True

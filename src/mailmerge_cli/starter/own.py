@@ -28,6 +28,7 @@ class How:
     table: str = ""
     start: str = ""
     header_rows: int = 0
+    hidden: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,7 @@ def _recipients(kind: Kind, own: OwnList, folder: Path) -> list[str]:
     lines = ["[recipients]", f"file = {_toml(_template(_place(own.path, folder)))}"]
     said = (
         ("sheet", _template(how.sheet)), ("table", _template(how.table)), ("start", how.start),
-        ("encoding", how.encoding), ("delimiter", how.delimiter),
+        ("encoding", how.encoding), ("delimiter", how.delimiter), ("hidden", how.hidden),
     )  # fmt: skip
     lines += [f"{key} = {_toml(text)}" for key, text in said if text]
     lines += [f"header_rows = {how.header_rows}"] if how.header_rows else []

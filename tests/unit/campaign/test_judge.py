@@ -7,6 +7,7 @@ import pytest
 from mailmerge_cli.campaign.columns import Roles
 from mailmerge_cli.campaign.judge import Bad, Judge
 from mailmerge_cli.errors import Problem
+from mailmerge_cli.model.cell import FaultCell
 from mailmerge_cli.model.table import Column, Row
 
 EMAIL, STAFF = Column(0, "E-mail", "e_mail", "A"), Column(1, "Staff no.", "staff_no", "B")
@@ -42,3 +43,17 @@ def test_a_broken_row_has_the_key_that_it_will_have_when_it_is_mended(email: str
 def test_F08_a_key_that_no_ledger_can_hold_is_none() -> None:
     """Half a surrogate pair is no text; the row is bad anyway."""
     assert judged("a@example.org", "7\ud800", key=STAFF, problems=BROKEN).key == ""
+
+
+@pytest.mark.parametrize(
+    "reason", ["cell B2: its formula has no stored value", "cell B2 holds the error #N/A"]
+)
+def test_F11_F12_a_cell_without_a_value_is_not_called_empty(reason: str) -> None:
+    """Neither as a required cell nor as the key: the cell's own reason says what to do."""
+    row = Row(2, ("a@example.org", FaultCell(reason)))
+    for roles in (Roles(EMAIL, None, None, (STAFF,)), Roles(EMAIL, None, STAFF, ())):
+        verdict = Judge(roles).judge(row)
+        assert isinstance(verdict, Bad)
+        assert [(2, "Staff no.", "cell", reason)] == [
+            (one.row, one.column, one.kind, one.message) for one in verdict.problems
+        ]

@@ -457,3 +457,21 @@ def test_no_cell_changes_the_structure_of_a_markdown_mail(bench: Bench, torn: bo
     tags = re.compile(r"<[^>]*>")
     html, usual = (bench.letter(template, bonus=bonus).html or "" for bonus in (cell, "Q"))
     assert tags.findall(html) == tags.findall(usual)
+
+
+@pytest.mark.parametrize(
+    ("file", "start", "told"),
+    [
+        ("m.html", "`({{ note .*?}})`", "&lt;b&gt; *x*<br>l2"),
+        ("m.md", r"```text\n(.*?)\n +```", "Please note:<br />&lt;b&gt; *x*<br />l2"),
+    ],
+)
+def test_the_page_on_cells_keeps_a_cells_line_breaks(bench: Bench, file: str, start: str, told: str) -> None:
+    """What docs/cells.md says for HTML and for Markdown: a break in both parts, and the cell is still no markup."""
+    page = (Path(__file__).parents[3] / "docs/cells.md").read_text(encoding="utf-8")
+    found = re.search(start, page, re.DOTALL)
+    assert found is not None
+    bench = Bench(bench.folder, note="<b> *x*\nl2")
+    letter = bench.letter(bench.template("\n" + found[1].strip().replace("\n  ", "\n") + "\n\nEnd\n", file))
+    assert told in re.sub(r"\n", "", letter.html or "")
+    assert "<b> *x*\nl2" in (letter.text or "")

@@ -50,6 +50,7 @@ def test_conditions(text: str, value: object) -> None:
         ("", "where"),
         ("net.__class__", "not open"),
         ("row['Depp'] == 1", "did you mean 'dept'"),
+        ("net = 0", "use =="),
     ],
 )
 def test_T01_conditions_that_cannot_be_are_refused_before_any_row(text: str, told: str) -> None:

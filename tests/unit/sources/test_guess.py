@@ -317,3 +317,26 @@ def test_gaps_are_the_columns_with_a_blank_cell() -> None:
         ("2", "李娜", "l@example.org", RealCell(2.5, "0.00"), RealCell(2.5, "0"), "", ""),
     )
     assert [title(column) for column in found.gaps] == ["奖金", "实发工资"]
+
+
+def test_F11_a_cell_that_cannot_be_read_now_is_no_word_against_its_column() -> None:
+    """Formulas fresh from a program that does not compute: name and salary stay what their titles say, no gaps, and are named."""
+    names = ["工号", "姓名", "邮箱", "基本工资", "实发工资", "备注"]
+    fault = FaultCell("cell E2: its formula has no stored value")
+    found = guess(
+        names,
+        ("1", fault, "w@example.org", RealCell(1.5, "0.00"), fault, "x"),
+        ("2", fault, "l@example.org", fault, fault, "y"),
+    )
+    assert (title(found.name), title(found.key)) == ("姓名", "工号")
+    assert ["基本工资", "实发工资"] == [title(column) for column in found.figures]
+    assert ["姓名", "基本工资", "实发工资"] == [title(column) for column in found.faulty]
+    assert () == found.gaps
+    assert "实发工资" not in map(title, guess(names, ("1", "王芳", "w@example.org", "", "", "")).figures)
+
+
+def test_F11_a_key_that_cannot_be_read_now_is_not_called_blank() -> None:
+    """The address is the key, and the reason is the true one."""
+    found = guess(["工号", "邮箱"], (FaultCell("cell A2: …"), "w@example.org"))
+    assert found.key is None
+    assert "cannot be read now" in found.reasons[2]
