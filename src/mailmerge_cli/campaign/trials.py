@@ -12,34 +12,27 @@ from mailmerge_cli.model.delivery import Run
 
 def put_trial_aside(ledger: Ledger, run: Run | None) -> str:
     """Where all of a run was a trial, let it give its label free; the label it has now, empty if nothing was done."""
-    if run is None or not ledger.tried_out(run) or _left(ledger, run):
+    if run is None or not ledger.tried_out(run) or ledger.left_the_machine(run):
         return ""
     return ledger.put_aside(run)
 
 
 def take_trial_back(ledger: Ledger, run: Run | None) -> int:
     """Where some of a run was a trial and the others' mails left, those who were only tried are due again; how many."""
-    if run is None or not _left(ledger, run):
+    if run is None or not ledger.left_the_machine(run):
         return 0
     return ledger.resend(run, ledger.tried_keys(run))
 
 
-def refuse_before_trial(ledger: Ledger, run: Run | None) -> None:
-    """Refused (65) where files would take the place of mails that are left of a run whose other mails left."""
-    if run is not None and (real := _left(ledger, run)):
+def refuse_before_trial(ledger: Ledger, run: Run | None, outbox: str) -> None:
+    """Refused (65) where files in this outbox would take the place of mails that are left of a run whose other mails left."""
+    if run is not None and (real := ledger.left_the_machine(run, outbox)):
         mails = "1 mail" if real == 1 else f"{real} mails"
         raise Refused(
             f"{mails} of run {run.label} went out or were turned down by a server. Files in an outbox must not stand for the others.",
             hint="Name the account with --account; to look at mails, use `mailmerge preview`, or a run of its own (--run LABEL).",
             reason="changed",
         )
-
-
-def _left(ledger: Ledger, run: Run) -> int:
-    """How many mails were shown to a server, whatever came of it."""
-    counts = ledger.counts(run)
-    shown = counts.sent + counts.failed + counts.deferred + counts.in_doubt + counts.sending
-    return shown - ledger.tried_out(run)
 
 
 def refuse_after_trial(ledger: Ledger, run: Run | None) -> None:

@@ -113,7 +113,7 @@ class Sending:
         """Everything, for one run. Raises what refuses it before anything was sent; `standing` then tells of it."""
         self._stand(ledger, choice)
         if self._account.kind == "outbox":
-            refuse_before_trial(ledger, choice.run)
+            refuse_before_trial(ledger, choice.run, self._account.name)
         elif not is_loopback(self._account.host):
             refuse_after_trial(ledger, choice.run)
         spool = spool_for(self._place, choice.label)

@@ -54,6 +54,7 @@ def typed_of(
     """How the campaign and the run were named.
 
     Args:
+        where: the options of the command.
         account: the campaign's.
         words: the whole `send` as it was typed, for the command to repeat.
         used: the account through which the run was sent, where the command would not say it: another one than the campaign's is named.

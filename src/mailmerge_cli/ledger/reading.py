@@ -122,6 +122,15 @@ class Reading:
         number: int = self._all(f"SELECT count(*) {_TRIED}", run.id, *_TRIALS)[0][0]
         return number
 
+    def left_the_machine(self, run: Run, account: str = "") -> int:
+        """How many mails of the run were shown to a server, whatever came of it, as far as is known; through another account than this one."""
+        sql = (
+            "SELECT count(*) FROM deliveries WHERE run = ? AND state IN ('sent', 'failed', 'deferred', 'in_doubt', 'sending')"
+            " AND account <> ? AND NOT (state = 'sent' AND (reply LIKE ? OR reply LIKE ?))"
+        )
+        number: int = self._all(sql, run.id, account, *_TRIALS)[0][0]
+        return number
+
     def tried_keys(self, run: Run) -> list[str]:
         """Whose they are."""
         return [row[0] for row in self._all(f"SELECT key {_TRIED}", run.id, *_TRIALS)]
