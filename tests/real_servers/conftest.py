@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from servers.trial import PASSWORD, USER, remove
 
+from real_servers.trial import PASSWORD, USER, remove
 from support.exim import Exim
 from support.policy import Greylist
 from support.postfix import IMPLICIT_TLS, REFUSING, SUBMISSION, Postfix, logins_missing

@@ -6,8 +6,8 @@ import time
 from pathlib import Path
 
 import pytest
-from servers.trial import Trial, a_trial, hurry, numbers, sending, settle_doubts
 
+from real_servers.trial import Trial, a_trial, hurry, numbers, sending, settle_doubts
 from support.policy import Greylist
 from support.postfix import Postfix
 from support.private_server import UNKNOWN

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from servers.trial import PASSWORD, USER, Trial, a_trial
 
+from real_servers.trial import PASSWORD, USER, Trial, a_trial
 from support.certificates import ca_file
 from support.postfix import Postfix
 

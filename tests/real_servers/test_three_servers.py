@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from servers.trial import Trial, a_trial, sending, settle_doubts
 
 from mailmerge_cli.errors import MailmergeError
 from mailmerge_cli.model.account import Account, Auth, Security
 from mailmerge_cli.model.mail import Blame, Mail, Outcome, Settlement, Verdict
 from mailmerge_cli.transports.smtp import SmtpTransport, carriage, commands
+from real_servers.trial import Trial, a_trial, sending, settle_doubts
 from support.exim import PER_CONNECTION
 from support.feeds import KnownSecrets, RecordingFeed, a_mail, an_account, mark
 from support.postfix import Postfix
