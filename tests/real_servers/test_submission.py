@@ -119,9 +119,8 @@ def test_another_ones_address_is_78(trial: Trial, workers: int) -> None:
     ran = trial.send("--from", "boss@example.org", "--workers", workers)
     assert (78, 0, {"pending": 8}) == (ran.code, ran.json["sent_now"], trial.counts()), ran.err
     assert f"not owned by user {USER}" in ran.err
-    # Another From is another content, and two mails were tried under the first one.
-    assert 65 == trial.send("--workers", workers).code
-    assert 0 == trial.send("--workers", workers, "--accept-changes").code
+    # Another From is another content; but nobody has a mail that could differ.
+    assert 0 == trial.send("--workers", workers).code
     trial.each_once()
 
 
