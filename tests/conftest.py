@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from support.witness import Witness
 
 
 @pytest.fixture(autouse=True)
@@ -24,3 +27,10 @@ def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
     ):
         monkeypatch.delenv(name, raising=False)
     return home
+
+
+@pytest.fixture
+def witness() -> Iterator[Witness]:
+    """How exactly a rate can be seen at this moment."""
+    with Witness() as witness:
+        yield witness

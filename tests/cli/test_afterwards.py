@@ -28,7 +28,7 @@ def test_status_beside_a_send_advises_nothing(campaign: Path, server: ScriptedSe
     """While a send is at work its begun rows are on their way: not in doubt, and nothing is to be resolved or sent."""
     server.replies["END"] = lambda _: Delay(0.5)
     with running("send", "--yes", "--run", "r", cwd=campaign) as sender:
-        server.wait_for(lambda s: len(s.accepted) >= 1, 20)
+        server.wait_for(lambda s: len(s.accepted) >= 1, 60)
         shown, told = run_here("status"), run_here("status", "--json").json
         assert ended(sender).code == 0
 

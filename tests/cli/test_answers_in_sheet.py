@@ -214,7 +214,7 @@ def test_while_a_send_is_at_work_nobody_has_failed(payroll: Path, server: Script
 
     server.replies["END"] = lambda _: Delay(1.0)
     with running("send", "--yes", cwd=payroll) as sender:
-        server.wait_for(lambda s: len(s.accepted) >= 1, 20)
+        server.wait_for(lambda s: len(s.accepted) >= 1, 60)
         ran = run_here("log", "--failed-rows", "failed.xlsx", "--json")
         ended(sender)
     assert (ran.code, ran.json["reason"], (payroll / "failed.xlsx").exists()) == (75, "locked", False)

@@ -6,6 +6,7 @@ import json
 import re
 import signal
 import sys
+import threading
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -105,9 +106,16 @@ def test_no_input_and_plain_pipes_never_ask(campaign: Path, server: ScriptedServ
 def test_O01_another_process_leaves_and_readers_do_not_wait(campaign: Path, server: ScriptedServer) -> None:
     """While one sends: `send`, `cancel`, `resolve` leave with 75, `locked`; `status`, `log`, `check`, `preview` answer at once."""
     write_list(campaign, people(40))
-    server.replies["END"] = lambda _: Delay(0.15)
+    answered = threading.Event()
+
+    def end(_: object) -> None:
+        """The first two are taken at once, the third when all calls have been answered."""
+        if len(server.accepted) >= 2:
+            answered.wait(60)
+
+    server.replies["END"] = end
     with running("send", "--yes", cwd=campaign) as sender:
-        server.wait_for(lambda s: len(s.accepted) >= 2, 20)
+        server.wait_for(lambda s: len(s.accepted) >= 2, 60)
         before = server.connections
         for words in (
             ("send", "--yes"),
@@ -117,15 +125,15 @@ def test_O01_another_process_leaves_and_readers_do_not_wait(campaign: Path, serv
         ):
             ran = run_here(*words, "--json")
             assert (ran.code, ran.json["reason"]) == (75, "locked"), (words, ran.err)
-        began = time.monotonic()
         for words in (("status",), ("log",), ("check",), ("preview",), ("runs",)):
             ran = run_here(*words)
             assert ran.code == 0, (words, ran.err)
-        assert time.monotonic() - began < 5
+        assert len(server.accepted) == 2, "nobody waited for the one that sends"
         # What is on its way belongs to a living sender: it is pending, not in doubt.
         assert {"sent", "pending"} >= set(states(campaign).values())
         assert server.connections == before
         server.replies.clear()
+        answered.set()
         assert ended(sender).code == 0
     assert 40 == len({mail.recipients for mail in server.accepted}) == len(server.accepted)
 
@@ -134,7 +142,7 @@ def test_a_begun_row_whose_sender_is_gone_is_in_doubt(campaign: Path, server: Sc
     """Kill -9 in the middle: `status`, `log` and `check` tell in_doubt and change nothing; the next `send` goes on, 3 at the end."""
     server.replies["END"] = {3: Keep(Hang())}
     with running("send", "--yes", cwd=campaign) as sender:
-        server.wait_for(lambda s: len(s.accepted) >= 3, 20)
+        server.wait_for(lambda s: len(s.accepted) >= 3, 60)
         time.sleep(0.2)
         sender.kill()
         sender.wait()
@@ -164,7 +172,7 @@ def test_K03_the_lock_of_a_killed_process_is_free(campaign: Path, server: Script
     """A kernel lock: nothing has to be cleaned up after kill -9."""
     server.replies["END"] = {1: Hang()}
     with running("send", "--yes", cwd=campaign) as sender:
-        server.wait_for(lambda s: "DATA" in s.verbs(), 20)
+        server.wait_for(lambda s: "DATA" in s.verbs(), 60)
         sender.send_signal(signal.SIGKILL)
         sender.wait()
     server.replies.clear()
@@ -175,7 +183,7 @@ def test_resolve_resend_keeps_the_message_id(campaign: Path, server: ScriptedSer
     """A row in doubt that is sent again has the same Message-ID, so that the other side can tell."""
     server.replies["END"] = {1: Keep(Hang())}
     with running("send", "--yes", cwd=campaign) as sender:
-        server.wait_for(lambda s: len(s.accepted) >= 1, 20)
+        server.wait_for(lambda s: len(s.accepted) >= 1, 60)
         time.sleep(0.2)
         sender.kill()
         sender.wait()
@@ -327,7 +335,7 @@ def test_mailbox_keeps_and_lists_every_mail(campaign: Path, number: int, code: i
         url = re.findall(r"smtp\+insecure://127\.0\.0\.1:\d+", line)[0]
         assert run_here("send", "--yes", "-a", url).code == 0
         keeper.send_signal(number)
-        ran = ended(keeper, 20)
+        ran = ended(keeper)
 
     assert code == ran.code, ran.err
     assert len(list((campaign / "box").rglob("*.eml"))) == 5
@@ -419,7 +427,7 @@ def test_F26_a_list_that_changes_in_the_middle_mixes_nobody_up(
     write_list(campaign, people(30))
     server.replies["END"] = lambda _: Delay(0.05)
     with running("send", "--yes", "--json", cwd=campaign) as sender:
-        server.wait_for(lambda s: len(s.accepted) >= 3, 20)
+        server.wait_for(lambda s: len(s.accepted) >= 3, 60)
         write_list(campaign, [row.replace("tok", "other") for row in people(30)[::-1]])
         server.replies.clear()
         ran = ended(sender)
@@ -446,7 +454,7 @@ def test_B06_an_attachment_that_changes_in_the_middle_is_not_sent(
     )
     server.replies["END"] = lambda _: Delay(0.05)
     with running("send", "--yes", "--json", cwd=campaign) as sender:
-        server.wait_for(lambda s: len(s.accepted) >= 3, 20)
+        server.wait_for(lambda s: len(s.accepted) >= 3, 60)
         (campaign / "30.txt").write_text("slip of somebody else")
         server.replies.clear()
         ran = ended(sender)

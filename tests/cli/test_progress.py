@@ -164,7 +164,7 @@ def live() -> Iterator[tuple[Terminal, Screen]]:
 
 def seen(terminal: Terminal, what: str) -> None:
     """Wait until the terminal has shown something."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while what not in terminal.so_far():
         assert time.monotonic() < deadline, f"{what!r} was never shown: {terminal.so_far()!r}"
         time.sleep(0.01)

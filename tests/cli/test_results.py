@@ -106,7 +106,7 @@ def test_a_line_is_added_as_each_row_is_settled(campaign: Path, server: Scripted
     """The result log grows while the run is under way, so that `tail` shows it."""
     server.replies["END"] = lambda _: Delay(0.2)
     with running("send", "--yes", "--run", "live", cwd=campaign) as sender:
-        server.wait_for(lambda s: len(s.accepted) >= 3, 20)
+        server.wait_for(lambda s: len(s.accepted) >= 3, 60)
         text = (campaign / "results/live.csv").read_text(encoding="utf-8-sig")
         assert ended(sender).code == 0
     assert 2 <= len(text.splitlines()) <= 5

@@ -207,7 +207,7 @@ def test_modes_hold_while_the_run_is_under_way(home: Path, server: ScriptedServe
     """Ledger, its WAL, lock, result log, log file: 0600 in 0700 from the first moment, whatever the umask."""
     server.replies["END"] = lambda _: Delay(0.3)
     with running("send", home / "c", "--yes", "--log-file", "run.log", cwd=home / "cwd") as sender:
-        server.wait_for(lambda s: len(s.accepted) >= 1, 20)
+        server.wait_for(lambda s: len(s.accepted) >= 1, 60)
         names = {file.name for file in written(home)}
         assert_private(home)
         modes = {stat.S_IMODE((home / "c" / name).stat().st_mode) for name in (".mailmerge", "results")}
@@ -229,7 +229,7 @@ def test_the_process_list_shows_no_secret(home: Path, server: ScriptedServer) ->
         sender.stdin.write(SECRET.encode() + b"\n")
         sender.stdin.close()
         sender.stdin = None
-        server.wait_for(lambda s: len(s.accepted) >= 1, 30)
+        server.wait_for(lambda s: len(s.accepted) >= 1, 60)
         seen = [
             (process / name).read_bytes() for process in _family(sender.pid) for name in ("cmdline", "environ")
         ]  # fmt: skip

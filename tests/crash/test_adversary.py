@@ -23,8 +23,10 @@ from mailmerge_cli.engine.patience import Patience
 from support.processes import owner_of, wait_until_gone, workers_of
 from support.program import command, ended, people, run_here, running, write_list
 from support.scripted_smtp import Command, Delay, Hang, Keep, ScriptedServer
+from support.soon import soon
 from support.tokens import HEADER as TOKEN_HEADER
 from support.tokens import assert_all_their_own, rows_of, write_tokens
+from support.witness import Witness
 
 resource = pytest.importorskip("resource")
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes through /proc")
@@ -141,15 +143,15 @@ def test_K05_workers_that_hang_do_not_hold_two_ctrl_cs_up(trial: Trial, whom: st
     trial.write(400, sending="connections = 4\nworkers = 2")
     trial.server.replies["END"] = lambda _: Delay(0.02)
     with running("send", trial.folder, "--yes", "--json", cwd=trial.folder) as sender:
-        trial.server.wait_for(lambda seen: len(seen.accepted) > 20, 30)
+        trial.server.wait_for(lambda seen: len(seen.accepted) > 20, 60)
         workers = workers_of(sender.pid)
         strike(workers[:1] if whom == "one" else workers, signal.SIGSTOP)
         time.sleep(0.1)
         sender.send_signal(signal.SIGINT)
         time.sleep(0.2)
         sender.send_signal(signal.SIGINT)
-        ran = ended(sender, 30)
-        wait_until_gone(workers, 10)
+        ran = ended(sender)
+        wait_until_gone(workers, 60)
     found = trial.counts()
     trial.server.replies.clear()
 
@@ -173,7 +175,7 @@ def test_K01_K07_stopped_continued_and_killed_at_random(
     server.replies["END"] = lambda _: Delay(0.01)
     kills = 0
     with running("send", trial.folder, "--yes", cwd=trial.folder) as sender:
-        server.wait_for(lambda seen: len(seen.accepted) > 5, 30)
+        server.wait_for(lambda seen: len(seen.accepted) > 5, 60)
         while sender.poll() is None and kills < 3:
             family = [sender.pid, *workers_of(sender.pid)]
             chosen = chance.sample(family, chance.randint(1, len(family)))
@@ -310,7 +312,7 @@ def test_F26_the_list_changes_under_the_workers(
     before = (trial.folder / "people.csv").read_text(encoding="utf-8")
     server.replies["END"] = lambda _: Delay(0.01)
     with running("send", trial.folder, "--yes", "--json", cwd=trial.folder) as sender:
-        server.wait_for(lambda seen: len(seen.accepted) > 12, 30)
+        server.wait_for(lambda seen: len(seen.accepted) > 12, 60)
         change(trial.folder / "people.csv")
         if kill:
             strike(workers_of(sender.pid)[:1], signal.SIGKILL)
@@ -344,7 +346,7 @@ def test_B03_F25_letter_or_slips_change_and_a_worker_is_killed(
     write_tokens(trial.folder, 200, trial.url, sending="connections = 4\nworkers = 2")
     server.replies["END"] = lambda _: Delay(0.01)
     with running("send", trial.folder, "--yes", "--json", cwd=trial.folder) as sender:
-        server.wait_for(lambda seen: len(seen.accepted) > 12, 30)
+        server.wait_for(lambda seen: len(seen.accepted) > 12, 60)
         if what == "slips":
             files = sorted((trial.folder / "slips").iterdir())
             texts = [file.read_text() for file in files]
@@ -525,19 +527,18 @@ def test_O04_two_with_workers_at_once_in_a_loop(trial: Trial) -> None:
 
 @pytest.mark.parametrize("jump", [timedelta(hours=-30), timedelta(days=40)])
 def test_O05_a_clock_that_jumps_while_workers_send(
-    trial: Trial, monkeypatch: pytest.MonkeyPatch, jump: timedelta
+    trial: Trial, monkeypatch: pytest.MonkeyPatch, witness: Witness, jump: timedelta
 ) -> None:
     """The wall clock is set in the middle: the rate holds, nothing hangs, everybody has his mail once."""
     trial.write(24, sending='rate = "20/s"\nconnections = 2\nworkers = 2')
     move_clock(
         monkeypatch, lambda: datetime.now(UTC) + (jump if len(trial.server.accepted) >= 6 else timedelta())
     )
-    before = time.monotonic()
-    ran = trial.send()
+    with soon():
+        ran = trial.send()
 
     assert (0, once(*range(1, 25))) == (ran.code, trial.got()), ran.err
-    assert time.monotonic() - before < 30
-    assert trial.server.peak(0.95) <= 20
+    assert trial.server.peak(witness.window) <= 20
 
 
 def test_a_list_that_grew_is_told_and_its_new_people_wait(trial: Trial) -> None:

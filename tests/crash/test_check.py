@@ -38,7 +38,7 @@ def checking(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], list[int]]
         words, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
     )
     try:
-        until = time.monotonic() + 20
+        until = time.monotonic() + 60
         while len(hands := workers_of(process.pid)) < 3:
             assert process.poll() is None, process.communicate()
             assert time.monotonic() < until
@@ -56,7 +56,7 @@ def test_a_ctrl_c_ends_all_of_it_without_a_word_too_many(folder: Path, pause: fl
     with checking(folder) as (process, hands):
         time.sleep(pause)
         os.killpg(process.pid, signal.SIGINT)
-        _, err = process.communicate(timeout=20)
+        _, err = process.communicate(timeout=60)
         wait_until_gone(hands, 5)
 
     assert 130 == process.returncode, err
@@ -69,8 +69,8 @@ def test_hands_end_with_the_process_that_they_help(folder: Path, pause: float) -
     with checking(folder) as (process, hands):
         time.sleep(pause)
         process.kill()
-        wait_until_gone(hands, 10)
-        _, err = process.communicate(timeout=20)
+        wait_until_gone(hands, 60)
+        _, err = process.communicate(timeout=60)
     assert b"Traceback" not in err
 
 

@@ -161,7 +161,7 @@ def test_K02_killed_while_the_ledger_is_made_and_the_plan_entered(tmp_path: Path
         child.stdout.readline()
         time.sleep(chance.uniform(0, 0.05) if number < 14 else chance.uniform(0, 0.008))
         child.kill()
-        said = child.communicate(timeout=30)[0]
+        said = child.communicate(timeout=60)[0]
         looked = Ledger.read(path)
         if looked is not None:
             looked.close()

@@ -52,7 +52,7 @@ def planning(folder: Path, *words: str) -> Iterator[tuple[subprocess.Popen[bytes
         stderr=subprocess.PIPE, start_new_session=True, env={**os.environ, "TMPDIR": str(folder.parent / "tmp")},
     )  # fmt: skip
     try:
-        until = time.monotonic() + 30
+        until = time.monotonic() + 60
         while len(hands := workers_of(process.pid)) < 3:
             assert process.poll() is None, process.communicate()
             assert time.monotonic() < until
@@ -67,7 +67,7 @@ def planning(folder: Path, *words: str) -> Iterator[tuple[subprocess.Popen[bytes
 def ended(process: subprocess.Popen[bytes], hands: list[int]) -> tuple[int, str]:
     """Exit code and standard error, once nobody of the family lives any more."""
     _, err = process.communicate(timeout=60)
-    wait_until_gone(hands, 10)
+    wait_until_gone(hands, 60)
     return process.returncode, err.decode()
 
 
@@ -197,7 +197,7 @@ def test_K01_K02_killed_anywhere_between_start_and_first_mail(folder: Path, serv
         kills += process.poll() is None
         process.kill()
         process.wait()
-        wait_until_gone(family, 10)
+        wait_until_gone(family, 60)
         assert len(entered(folder)) in (0, ROWS)
     assert kills >= 3
     assert set(Counter(mail.recipients[0] for mail in server.accepted).values()) <= {1}

@@ -148,7 +148,7 @@ def send_and_kill(folder: Path, chance: random.Random, count: int, sent: Callabl
         workers = workers_of(sender.pid)
         sender.kill()
         sender.wait()
-        wait_until_gone(workers, 10)  # as long as one lives the campaign is locked
+        wait_until_gone(workers, 60)  # as long as one lives the campaign is locked
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,8 @@ import pytest
 from support.processes import alive, memory, wait_until_gone, workers_of
 from support.program import command, people, run_here, write_campaign
 from support.scripted_smtp import Close, Command, Delay, Hang, ScriptedServer
+from support.soon import soon
+from support.witness import Witness
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes through /proc")
 
@@ -132,10 +134,10 @@ def test_a_killed_worker_is_replaced_and_its_rows_are_settled(tmp_path: Path) ->
     with ScriptedServer({"END": Delay(0.01)}) as server:
         folder = campaign(tmp_path / "c", server, 600, connections=4, workers=2)
         with sender(folder) as process:
-            server.wait_for(lambda seen: len(seen.accepted) > 60, 30)
+            server.wait_for(lambda seen: len(seen.accepted) > 60, 60)
             first = workers_of(process.pid)
             os.kill(first[0], signal.SIGKILL)
-            server.wait_for(lambda seen: len(seen.accepted) > 300, 30)
+            server.wait_for(lambda seen: len(seen.accepted) > 300, 60)
             second = workers_of(process.pid)
             code, err = said(process)
         numbers = got(server)
@@ -182,7 +184,7 @@ def test_K01_workers_end_with_their_main_process(tmp_path: Path) -> None:
     with ScriptedServer({"END": Delay(0.01)}) as server:
         folder = campaign(tmp_path / "c", server, 3000, connections=6, workers=3)
         with sender(folder) as process:
-            server.wait_for(lambda seen: len(seen.accepted) > 60, 30)
+            server.wait_for(lambda seen: len(seen.accepted) > 60, 60)
             workers = workers_of(process.pid)
             process.kill()
             process.wait()
@@ -199,7 +201,7 @@ def test_K02_the_lock_is_held_as_long_as_an_orphan_lives(tmp_path: Path) -> None
     with ScriptedServer({"END": Delay(0.01)}) as server:
         folder = campaign(tmp_path / "c", server, 600, connections=2, workers=2)
         with sender(folder) as process:
-            server.wait_for(lambda seen: len(seen.accepted) > 20, 30)
+            server.wait_for(lambda seen: len(seen.accepted) > 20, 60)
             workers = workers_of(process.pid)
             for pid in workers:
                 os.kill(pid, signal.SIGSTOP)
@@ -226,7 +228,7 @@ def test_K04_the_first_ctrl_c_finishes_what_is_in_flight(tmp_path: Path) -> None
     with ScriptedServer({"END": Delay(0.02)}) as server:
         folder = campaign(tmp_path / "c", server, 3000, connections=4, workers=2)
         with sender(folder) as process:
-            server.wait_for(lambda seen: len(seen.accepted) > 40, 30)
+            server.wait_for(lambda seen: len(seen.accepted) > 40, 60)
             workers = workers_of(process.pid)
             os.killpg(process.pid, signal.SIGINT)
             code, err = said(process)
@@ -246,7 +248,7 @@ def test_K06_a_terminal_that_is_closed_leaves_nothing_in_doubt(tmp_path: Path, n
     with ScriptedServer({"END": Delay(0.02)}) as server:
         folder = campaign(tmp_path / "c", server, 3000, connections=4, workers=2)
         with sender(folder) as process:
-            server.wait_for(lambda seen: len(seen.accepted) > 40, 30)
+            server.wait_for(lambda seen: len(seen.accepted) > 40, 60)
             workers = workers_of(process.pid)
             os.killpg(process.pid, number)
             code, err = said(process)
@@ -276,26 +278,24 @@ def test_K05_the_second_ctrl_c_leaves_at_once(tmp_path: Path, signals: int) -> N
         folder = campaign(tmp_path / "c", server, 3000, connections=4, workers=2)
         with sender(folder) as process:
             # All four: on a busy machine one worker may have sent all forty before the other one was born.
-            server.wait_for(lambda _: len(hanging) == 4, 30)
+            server.wait_for(lambda _: len(hanging) == 4, 60)
             taken = len(server.accepted)
             os.killpg(process.pid, signal.SIGINT)
             time.sleep(0.2)
-            start = time.monotonic()
-            for _ in range(1, signals):
-                os.killpg(process.pid, signal.SIGINT)
-                time.sleep(0.001)
-            code, err = said(process)
-            took = time.monotonic() - start
+            with soon(25):  # one alone would wait 30 s for the server
+                for _ in range(1, signals):
+                    os.killpg(process.pid, signal.SIGINT)
+                    time.sleep(0.001)
+                code, err = said(process)
     found = Counter(states(folder).values())
 
     assert code == 130, err
     assert "Traceback" not in err
     assert found["sent"] == taken
     assert found["in_doubt"] == 4
-    assert took < 10
 
 
-def test_P25_the_throttle_is_exact_over_workers(tmp_path: Path) -> None:
+def test_P25_the_throttle_is_exact_over_workers(tmp_path: Path, witness: Witness) -> None:
     """200/s over two workers and six connections: never more than 200 in a second at the server."""
     with ScriptedServer() as server:
         folder = campaign(tmp_path / "c", server, 700, connections=6, workers=2, more='rate = "200/s"')
@@ -303,7 +303,7 @@ def test_P25_the_throttle_is_exact_over_workers(tmp_path: Path) -> None:
 
     assert ran.code == 0, ran.err
     assert len(server.accepted) == 700
-    assert server.peak(0.95) <= 200
+    assert server.peak(witness.window) <= 200
 
 
 def test_P12_the_breaker_stops_all_workers(tmp_path: Path) -> None:
@@ -358,7 +358,7 @@ def test_a_file_that_changed_stops_the_run_before_anything_leaves(tmp_path: Path
         text = (folder / "letter.txt").read_text(encoding="utf-8")
         (folder / "letter.txt").write_text("Attachment: slips/{{ id }}.txt\n" + text, encoding="utf-8")
         with sender(folder) as process:
-            server.wait_for(lambda seen: len(seen.accepted) > 20, 30)
+            server.wait_for(lambda seen: len(seen.accepted) > 20, 60)
             for n in range(200, 401):
                 (folder / "slips" / f"{n}.txt").write_text("another", encoding="utf-8")
             code, err = said(process)
@@ -387,7 +387,7 @@ def test_a_secret_reaches_the_workers_and_nothing_else(
             process.stdin.write(b"open sesame\n")
             process.stdin.close()
             process.stdin = None
-            server.wait_for(lambda seen: len(seen.accepted) > 20, 30)
+            server.wait_for(lambda seen: len(seen.accepted) > 20, 60)
             seen = b"".join(
                 Path(f"/proc/{pid}/{name}").read_bytes()
                 for pid in workers_of(process.pid)

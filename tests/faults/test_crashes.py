@@ -19,6 +19,8 @@ import pytest
 from faults.trial import Trial, hang_up, once, sending
 from support.program import command, ended, log_lines, run_here, running
 from support.scripted_smtp import Delay, Hang, Keep
+from support.soon import soon
+from support.witness import Witness
 
 resource = pytest.importorskip("resource")
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and limits of POSIX")
@@ -102,19 +104,18 @@ def test_K05_two_sigterms_end_a_hanging_send(trial: Trial) -> None:
     trial.write(4)
     trial.server.replies["END"] = {2: Keep(Hang())}
     with running("send", trial.folder, "--yes", "--json", cwd=trial.folder) as sender:
-        trial.server.wait_for(lambda s: len(s.accepted) >= 2, 20)
+        trial.server.wait_for(lambda s: len(s.accepted) >= 2, 60)
         sender.terminate()
         time.sleep(0.3)
-        before = time.monotonic()
-        sender.terminate()
-        ran = ended(sender, 10)
+        with soon(25):  # the first alone would wait 30 s for the server
+            sender.terminate()
+            ran = ended(sender)
     trial.server.replies.clear()
 
     assert (143, 1, 1, 2) == (
         ran.code,
         *(ran.json["counts"][name] for name in ("sent", "in_doubt", "pending")),
     ), ran.err
-    assert time.monotonic() - before < 5
     assert 3 == trial.send().code
     trial.nobody_twice()
 
@@ -124,9 +125,9 @@ def test_K04_one_sigint_loses_nothing(trial: Trial) -> None:
     trial.write(40)
     trial.server.replies["END"] = lambda _: Delay(0.03)
     with running("send", trial.folder, "--yes", cwd=trial.folder) as sender:
-        trial.server.wait_for(lambda s: len(s.accepted) >= 3, 20)
+        trial.server.wait_for(lambda s: len(s.accepted) >= 3, 60)
         sender.send_signal(signal.SIGINT)
-        ran = ended(sender, 20)
+        ran = ended(sender)
     assert (130, 0) == (ran.code, trial.counts()["in_doubt"]), ran.err
     assert "Traceback" not in ran.err
     assert "mailmerge send" in ran.err + ran.out
@@ -139,7 +140,7 @@ def test_K06_a_terminal_that_is_closed_costs_nobody_a_mail(trial: Trial) -> None
     trial.write(30)
     trial.server.replies["END"] = lambda _: Delay(0.03)
     with running("send", trial.folder, "--yes", cwd=trial.folder) as sender:
-        trial.server.wait_for(lambda s: len(s.accepted) >= 3, 20)
+        trial.server.wait_for(lambda s: len(s.accepted) >= 3, 60)
         sender.send_signal(signal.SIGHUP)
         sender.wait(20)
     trial.server.replies.clear()
@@ -150,31 +151,31 @@ def test_K06_a_terminal_that_is_closed_costs_nobody_a_mail(trial: Trial) -> None
     trial.nobody_twice()
 
 
-def test_K07_a_process_that_was_stopped_makes_up_for_nothing(trial: Trial) -> None:
+def test_K07_a_process_that_was_stopped_makes_up_for_nothing(trial: Trial, witness: Witness) -> None:
     """SIGSTOP, a while, SIGCONT (a laptop that slept): the rate holds in every window, no burst; everybody once."""
     trial.write(16, sending='rate = "10/s"')
     with running("send", trial.folder, "--yes", cwd=trial.folder) as sender:
-        trial.server.wait_for(lambda s: len(s.accepted) >= 4, 20)
+        trial.server.wait_for(lambda s: len(s.accepted) >= 4, 60)
         sender.send_signal(signal.SIGSTOP)
         time.sleep(1.2)
         sender.send_signal(signal.SIGCONT)
-        ran = ended(sender, 30)
+        ran = ended(sender)
 
     assert (0, once(*range(1, 17))) == (ran.code, trial.got()), ran.err
     # A MAIL that was stamped before the stop may be written after it: one a connection.
-    assert trial.server.peak(0.95) <= 10 + 1
+    assert trial.server.peak(witness.window) <= 10 + 1
 
 
 def test_K07_a_connection_that_died_meanwhile_is_made_anew(trial: Trial) -> None:
     """The server gave up while the process was stopped between two mails: nobody is lost, nobody has two."""
     trial.write(6, sending='rate = "3/s"')
     with running("send", trial.folder, "--yes", cwd=trial.folder) as sender:
-        trial.server.wait_for(lambda s: len(s.accepted) >= 2, 20)
+        trial.server.wait_for(lambda s: len(s.accepted) >= 2, 60)
         time.sleep(0.1)
         sender.send_signal(signal.SIGSTOP)
         hang_up(trial.server)
         sender.send_signal(signal.SIGCONT)
-        ran = ended(sender, 30)
+        ran = ended(sender)
 
     assert (0, once(*range(1, 7))) == (ran.code, trial.got()), ran.err
 

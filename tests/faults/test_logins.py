@@ -6,7 +6,6 @@ import base64
 import os
 import stat
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from faults.trial import Trial, once
 from support.certificates import BAD, ca_file, server_context
 from support.program import run_here
 from support.scripted_smtp import Close, Hang, Reset, ScriptedServer
+from support.soon import soon
 
 USER, SECRET = "hr@example.org", "Zirkus-4711-Qualle"
 
@@ -96,11 +96,10 @@ def test_C05_a_handshake_that_fails_ends_in_time(trial: Trial, rule: object) -> 
     with ScriptedServer(
         {"TLS": rule}, tls="implicit", context=server_context(), users={USER: SECRET}
     ) as server:
-        before = time.monotonic()
-        ran = secured(trial, server).send()
+        with soon():
+            ran = secured(trial, server).send()
         nothing_said(server)
         assert ran.code in (69, 78), ran.err
-        assert time.monotonic() - before < 15
 
 
 @pytest.mark.parametrize("mechanisms", [("GSSAPI",), ()])
@@ -182,12 +181,11 @@ def test_C12_no_keyring_in_cron_is_77_at_once(trial: Trial, monkeypatch: pytest.
     """Nothing to ask and nobody to ask: 77 with the ways, soon, and no file with a secret appears."""
     monkeypatch.delenv("MAILMERGE_PASSWORD_HR")
     with ScriptedServer(tls="implicit", context=server_context(), users={USER: SECRET}) as server:
-        before = time.monotonic()
-        ran = secured(trial, server).send()
+        with soon():
+            ran = secured(trial, server).send()
         nothing_said(server)
         assert 77 == ran.code, ran.err
         assert "keyring" in ran.err
-        assert time.monotonic() - before < 10
 
 
 def test_C13_no_output_and_no_file_holds_the_secret(trial: Trial, tmp_path: Path) -> None:

@@ -160,7 +160,7 @@ def test_L04_the_result_log_of_a_killed_run_is_whole(trial: Trial) -> None:
     trial.write(40)
     trial.server.replies["END"] = lambda _: Delay(0.01)
     with running("send", trial.folder, "--yes", "--run", "r", cwd=trial.folder) as sender:
-        trial.server.wait_for(lambda s: len(s.accepted) >= 8, 20)
+        trial.server.wait_for(lambda s: len(s.accepted) >= 8, 60)
         sender.kill()
         sender.wait()
     results = trial.folder / "results/r.csv"

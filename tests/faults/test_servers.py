@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import re
-import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import pytest
 from faults.trial import HEAD, Trial, once, small, text_of
 from support.program import run_here
 from support.scripted_smtp import Close, Delay, Drip, Hang, Keep, Reset, ScriptedServer
+from support.soon import soon
 
 SOON = ("--max-wait", "20s")
 
@@ -44,12 +44,11 @@ def test_P02_no_welcome_no_mail(trial: Trial, rule: object) -> None:
     """A banner that is none: in time, no MAIL, everybody pending."""
     small(trial)
     trial.server.replies["CONNECT"] = rule
-    before = time.monotonic()
-    ran = trial.send("--max-wait", "1s")
+    with soon():
+        ran = trial.send("--max-wait", "1s")
 
     assert (69, 4) == (ran.code, ran.json["counts"]["pending"]), ran.err
     assert set(trial.server.verbs()) <= {"QUIT"}
-    assert time.monotonic() - before < 15
 
 
 def test_P03_helo_serves_where_nothing_of_ehlo_is_needed(trial: Trial) -> None:
@@ -215,11 +214,10 @@ def test_P17_odd_replies_lose_and_burn_nobody(trial: Trial, rule: object) -> Non
     """Understood, or the connection is left in time and the row tried again; no control code reaches the log or the screen."""
     small(trial)
     trial.server.replies["RCPT"] = {2: rule}
-    before = time.monotonic()
-    ran = trial.send(*SOON, "--verbose")
+    with soon():
+        ran = trial.send(*SOON, "--verbose")
 
     assert (0, once(1, 2, 3, 4)) == (ran.code, trial.got()), ran.err
-    assert time.monotonic() - before < 20
     assert "\x1b" not in ran.err + ran.out + run_here("log", trial.folder, "--attempts").out
 
 
@@ -313,11 +311,10 @@ def test_P26_what_fails_after_the_answer_takes_nothing_back(
     """RSET or QUIT refused, closed, hanging: sent stands, nobody twice, and the end is not waited for long."""
     small(trial, 3, pipelining=pipelining)
     trial.server.replies[step] = rule
-    before = time.monotonic()
-    ran = trial.send(*SOON)
+    with soon():
+        ran = trial.send(*SOON)
 
     assert (0, once(1, 2, 3)) == (ran.code, trial.got()), ran.err
-    assert time.monotonic() - before < 12
 
 
 def test_P27_an_odd_acceptance_is_kept_and_made_harmless(trial: Trial) -> None:

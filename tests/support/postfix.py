@@ -264,7 +264,7 @@ class Postfix(PrivateServer):
         assert done.returncode == 0, done.stderr + self.log()
 
     def _wait_for(self, port: int) -> None:
-        until = time.monotonic() + 20
+        until = time.monotonic() + 60
         while not listens(port):
             assert time.monotonic() < until, "Postfix does not listen\n" + self.log()
             time.sleep(0.05)

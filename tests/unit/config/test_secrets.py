@@ -10,7 +10,6 @@ import os
 import pickle
 import sys
 import threading
-import time
 import traceback
 from collections.abc import Iterator
 from dataclasses import replace
@@ -24,6 +23,7 @@ from mailmerge_cli.errors import CredentialsFault, ExitCode
 from mailmerge_cli.model.account import Account, Auth, Security
 from mailmerge_cli.secret import Secret
 from support.keyrings import LockedKeyring, MemoryKeyring, keyring_in_place
+from support.soon import soon
 
 HUNTER = "hunter2-ünd-mehr"
 ACCOUNT = Account(name="hr", host="smtp.example.org", port=465, user="hr@example.org", in_file=True)
@@ -200,13 +200,10 @@ def test_empty_variables_and_missing_credentials_are_no_hit(tmp_path: Path) -> N
 def test_a_slow_command_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """A command that waits for ever is ended, not waited for."""
     monkeypatch.setattr(secrets, "COMMAND_TIMEOUT", 0.2)
-    account = replace(ACCOUNT, password_command=(sys.executable, "-c", "import time; time.sleep(60)"))
+    account = replace(ACCOUNT, password_command=(sys.executable, "-c", "import time; time.sleep(120)"))
 
-    began = time.monotonic()
-    with pytest.raises(CredentialsFault, match="did not end within"):
+    with soon(), pytest.raises(CredentialsFault, match="did not end within"):
         SecretChain(account, environ={}).find()
-
-    assert time.monotonic() - began < 30
 
 
 def test_a_command_gets_no_shell_and_no_standard_input() -> None:
@@ -254,25 +251,26 @@ def test_waiting_for_a_command_does_not_hold_up_the_loop_and_can_be_cancelled(
 ) -> None:
     """A second Ctrl-C ends the run at once, whatever a command is doing."""
     gate = threading.Event()
+    late = []
 
     def slow(*_: object) -> Secret:
-        gate.wait(30)
+        gate.wait(60)
+        late.append(1)
         return Secret("late")
 
     monkeypatch.setattr(secrets, "secret_of_command", slow)
     chain = SecretChain(replace(ACCOUNT, password_command=("x",)), environ={})
 
-    async def cancelled() -> float:
+    async def cancelled() -> None:
         task = asyncio.create_task(chain.password())
         for _ in range(3):
             await asyncio.sleep(0)
-        began = time.monotonic()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        return time.monotonic() - began
 
-    assert asyncio.run(cancelled()) < 10
+    asyncio.run(cancelled())
+    assert not late, "the loop waited for it"
     gate.set()
 
 

@@ -393,7 +393,7 @@ def test_K02_processes_that_race_on_creation_share_one_ledger(home: Path) -> Non
         assert child.stdin is not None
         child.stdin.write("\n")
         child.stdin.flush()
-    said = [child.communicate(timeout=30)[0].strip() for child in children]
+    said = [child.communicate(timeout=60)[0].strip() for child in children]
 
     assert [child.returncode for child in children] == [0] * 4
     assert len(set(said)) == 1

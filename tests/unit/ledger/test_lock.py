@@ -65,7 +65,7 @@ def test_O03_a_killed_holder_leaves_no_lock(home: Path) -> None:
     """The file that a kill leaves behind means nothing, whatever pid stands in it."""
     child = holder(home)
     child.kill()
-    child.communicate(timeout=10)
+    child.communicate(timeout=60)
     path = home / ".mailmerge" / "lock"
 
     assert f'"pid": {child.pid}' in path.read_text()
@@ -103,7 +103,7 @@ def test_a_look_does_not_turn_a_sender_away(home: Path) -> None:
                 pass
     finally:
         looker.kill()
-        looker.communicate(timeout=10)
+        looker.communicate(timeout=60)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="symbolic links need rights on Windows")
@@ -141,6 +141,6 @@ def test_a_workers_life_keeps_the_lock(home: Path) -> None:
 
     assert is_held(path)
     os.kill(worker, signal.SIGKILL)
-    child.communicate(timeout=10)
+    child.communicate(timeout=60)
     with CampaignLock(path, home=home, patience=10):
         pass

