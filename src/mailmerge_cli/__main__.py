@@ -14,7 +14,12 @@ def run() -> None:
         return
     from mailmerge_cli.cli.main import main
 
-    sys.exit(main(sys.argv[1:]))
+    try:
+        sys.exit(main(sys.argv[1:]))
+    finally:
+        import gc
+
+        gc.freeze()  # what is left goes with the process: to look through all of it for cycles takes longer than many a command
 
 
 if __name__ == "__main__":

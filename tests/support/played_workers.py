@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from mailmerge_cli.engine import post as posts
 from mailmerge_cli.engine import worker as workers
+from mailmerge_cli.engine.birth import Born
 from mailmerge_cli.engine.crew import Crew
 from mailmerge_cli.engine.frames import Frames, Say, Word
 from mailmerge_cli.engine.patience import Rules
@@ -134,14 +134,14 @@ class PlayedStage:
         self._credentials = credentials or OpenPurse()
         self._births, self._stubborn = births, stubborn
         self._pairs: asyncio.Queue[socket.socket] = asyncio.Queue()
-        monkeypatch.setattr(posts, "born", self._spawn)
 
-    def _spawn(self, sock: socket.socket, lock: int) -> _Process:
+    def _spawn(self) -> Born:
         if len(self.processes) == self._births:
             raise OSError(12, "Cannot allocate memory")
+        ours, theirs = socket.socketpair()
         self.processes.append(_Process(self._stubborn))
-        self._pairs.put_nowait(sock.dup())
-        return self.processes[-1]
+        self._pairs.put_nowait(theirs)
+        return Born(self.processes[-1], ours)  # type: ignore[arg-type]
 
     async def worker(self) -> Played:
         """The next one that is born."""
@@ -156,7 +156,7 @@ class PlayedStage:
     async def _run(self, play: Play | None) -> Ending:
         recipe = Recipe(_never, _never, Account("played"))
         throttle = Throttle(self._rates, self.clock, self._quota)
-        async with Crew(recipe, self._credentials, 1, throttled=not throttle.free) as crew:
+        async with Crew(recipe, self._credentials, 1, throttled=not throttle.free, bear=self._spawn) as crew:
             self.engine = Engine(
                 transport=crew, tray=self.ledger, book=self.ledger, throttle=throttle,
                 rules=self._rules, clock=self.clock, observer=self.events.append, account="test",

@@ -12,9 +12,10 @@ import os
 import pickle
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from itertools import islice
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from mailmerge_cli import offspring
 from mailmerge_cli.campaign.checked import CHUNK, Checked, check
@@ -34,26 +35,63 @@ _WINDOW = 16  # chunks for each hand that may be under way or wait for their tur
 _HERE = b"."
 
 
+class Aid(NamedTuple):
+    """Another process that lends a hand.
+
+    Attributes:
+        connection: to its `lend`; closed when nobody talks to it any more.
+        process: itself.
+        lives_on: it has something else to do afterwards; if not, it ends with the check.
+    """
+
+    connection: Connection
+    process: SpawnProcess
+    lives_on: bool = False
+
+
+def bear_aid() -> Aid:
+    """A process that is born for this alone. OSError if there can be none."""
+    import multiprocessing
+
+    ours, theirs = multiprocessing.Pipe()
+    try:
+        return Aid(ours, offspring.bear(lend, theirs))
+    except BaseException:
+        ours.close()
+        raise
+    finally:
+        theirs.close()
+
+
 class Hands:
     """The check of one list, in this process and as many others as there may be. A context manager.
 
     Args:
         kit: the list and what is made of it.
         number: of other processes, at most; 0: none.
-        alone: seconds of work that this process does alone before it asks for help; None: by the length of the list.
+        bear: where other processes come from, each at its own call; OSError if there is none left. None: they are born when
+            there turns out to be much to do, and end with this.
+        alone: seconds of work that this process does alone before it asks for help; None: by the length of the list, and none
+            where the others are there anyway.
     """
 
-    def __init__(self, kit: Kit, number: int, alone: float | None = None) -> None:
+    def __init__(
+        self, kit: Kit, number: int, bear: Callable[[], Aid] | None = None, *, alone: float | None = None
+    ) -> None:
         self._kit = kit
         self._number = number
+        self._bear = bear or bear_aid
         if alone is None:
-            alone = 0.0 if getattr(kit.source, "size", 0) >= _LONG else _ALONE
+            alone = 0.0 if bear is not None else self._patience()
         self._help_at = time.process_time() + alone
         self._octets: bytes | None = None
         self._hands: list[_Hand] = []
         self._own = _Chunks(kit)
         self._ready: dict[int, bytes] = {}  # small as long as they wait
         self._given = 0  # chunks below this one are somebody's
+
+    def _patience(self) -> float:
+        return 0.0 if getattr(self._kit.source, "size", 0) >= _LONG else _ALONE
 
     def __enter__(self) -> Self:
         return self
@@ -108,7 +146,7 @@ class Hands:
             return
         for _ in range(number):
             try:
-                self._hands.append(_Hand())
+                self._hands.append(_Hand(self._bear()))
             except OSError:
                 return  # no more processes to be had
 
@@ -162,17 +200,8 @@ class _Hand:
         worked: a chunk of its making was taken.
     """
 
-    def __init__(self) -> None:
-        import multiprocessing
-
-        self.connection, theirs = multiprocessing.Pipe()
-        try:
-            self._process: SpawnProcess = offspring.bear(lend, theirs)
-        except BaseException:
-            self.connection.close()
-            raise
-        finally:
-            theirs.close()
+    def __init__(self, aid: Aid) -> None:
+        self.connection, self._process, self._lives_on = aid
         self.alive = True
         self.state = _CALLED
         self.has: list[int] = []
@@ -193,9 +222,10 @@ class _Hand:
             self.alive = False
             self.has.clear()
             self.connection.close()
-            self._process.kill()
-            self._process.join()
-            self._process.close()
+            if not self._lives_on:
+                self._process.kill()
+                self._process.join()
+                self._process.close()
 
 
 class _Chunks:
@@ -238,14 +268,20 @@ def _pass_over(rows: Iterator[Row], number: int) -> None:
 
 def lend(connection: Connection) -> None:
     """The whole life of a hand: the kit, then orders, until this end or the other one fails."""
-    offspring.grow_deaf()
     try:
+        lend_until_dismissed(connection)
+    finally:
+        # Nothing here is worth a farewell; and whatever went wrong, the other process meets it again, and there it can be told.
+        os._exit(0)
+
+
+def lend_until_dismissed(connection: Connection) -> None:
+    """The same as a part of a process's life: returns when the other end hangs up; raises what the check raises."""
+    offspring.grow_deaf()
+    with connection, suppress(EOFError, BrokenPipeError, ConnectionResetError):
         connection.send_bytes(_HERE)
         chunks = _Chunks(unpacked(connection.recv_bytes()))
         connection.send_bytes(_HERE)
         while True:
             number, wanted = pickle.loads(connection.recv_bytes())  # noqa: S301  our own process
             connection.send_bytes(pickle.dumps(tuple(chunks.checked(number, wanted)), 5))
-    finally:
-        # Nothing here is worth a farewell; and whatever went wrong, the other process meets it again, and there it can be told.
-        os._exit(0)

@@ -5,12 +5,13 @@ Rule: nothing is sent, and nothing of a cell is kept beyond key, address and has
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import groupby
 from operator import attrgetter, itemgetter
 
 from mailmerge_cli.campaign.checked import Checked, bad_line
-from mailmerge_cli.campaign.hands import Hands
+from mailmerge_cli.campaign.hands import Aid, Hands
 from mailmerge_cli.campaign.kit import Kit
 from mailmerge_cli.errors import Problem
 from mailmerge_cli.ledger.draft import Draft, weight
@@ -74,14 +75,15 @@ def make_plan(
     ledger: Reading | None = None,
     run: Run | None = None,
     hands: int = 0,
+    bear: Callable[[], Aid] | None = None,
 ) -> Plan:
     """Judge and render all rows; then look for keys and addresses that stand there twice.
 
     With `ledger` and `run`, a twin address that is skipped is never the one that has a mail of this run already.
-    A list that takes long is checked in up to so many `hands` beside this process; the plan is the same.
+    A list that takes long is checked in up to so many `hands` beside this process, which come from `bear` (see `Hands`); the plan is the same.
     """
     plan = Plan(draft)
-    with Hands(kit, hands) as many:
+    with Hands(kit, hands, bear) as many:
         for part in many.checked(lambda: plan.wanted):
             _take(plan, part)
     _look_for_twins(plan, duplicates, key_is_address, ledger, run)

@@ -25,7 +25,9 @@ from mailmerge_cli.ledger.records import Record
 from mailmerge_cli.model.delivery import Delivery, Run
 from mailmerge_cli.model.rate import Rate
 
-_LONG = 60  # seconds; windows from here on are kept in the book of quotas
+BOOKED = 60
+"""Seconds: windows from here on are kept in the book of quotas."""
+
 _FEW = 2000  # mails for which starting workers takes longer than they save
 _SLOW = 1000.0  # mails a second that one process makes and sends with ease
 _MOST = 4  # workers that one main process keeps busy
@@ -141,13 +143,13 @@ def _engine(flight: Flight, observers: Sequence[Observer]) -> Engine:
 
 
 def _throttle(flight: Flight, clock: SystemClock) -> Throttle:
-    long = [rate for rate in flight.rates if rate.seconds >= _LONG]
+    long = [rate for rate in flight.rates if rate.seconds >= BOOKED]
     quota = _Quota(*flight.quota, long) if flight.quota and long else None
     start = clock.monotonic()
 
     def not_before(rate: Rate) -> float:
         # The minute's permits are in the book; of the last second nobody knows after a crash.
-        return start + rate.seconds if flight.resumed and rate.seconds < _LONG else float("-inf")
+        return start + rate.seconds if flight.resumed and rate.seconds < BOOKED else float("-inf")
 
     return Throttle(flight.rates, clock, quota, not_before)
 

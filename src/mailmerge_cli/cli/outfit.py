@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta
 
 from mailmerge_cli.campaign.kit import Kit, packed
 from mailmerge_cli.campaign.outgoing import Maker, Order, Outgoing
-from mailmerge_cli.cli.launch import Flight, workers_for
+from mailmerge_cli.cli.launch import BOOKED, Flight, workers_for
+from mailmerge_cli.cli.muster import Muster
 from mailmerge_cli.cli.place import Place
 from mailmerge_cli.cli.prepare import Inputs
 from mailmerge_cli.cli.screen import Screen
@@ -24,10 +25,11 @@ from mailmerge_cli.ledger.quota import QuotaBook, quota_name
 from mailmerge_cli.model.account import Account, Credentials
 from mailmerge_cli.model.delivery import Run
 from mailmerge_cli.model.rate import Rate
+from mailmerge_cli.model.table import Source
 from mailmerge_cli.model.transport import Transport
 from mailmerge_cli.transports.registry import open_transport
 
-_LONG = 60  # seconds; windows from here on are kept in the book of quotas
+_LINE = 50  # octets of a row, or a little less
 
 
 class Outfit:
@@ -52,6 +54,14 @@ class Outfit:
         with QuotaBook(quota_path()) as book:
             return book.left(quota_name(self._account), long, datetime.now(UTC))
 
+    def muster(self, source: Source, most: int | None) -> Muster:
+        """The processes that this call will want, as far as the length of the list tells; for at most so many mails (None: not known)."""
+        mails = getattr(source, "size", 0) // _LINE
+        if most is not None:
+            mails = min(mails, most)
+        number = workers_for(self._place.campaign.sending.workers, mails, self.connections, self.rates)
+        return Muster(number, descriptor_of(self._place.lock))
+
     def transport(self) -> Transport:
         """The account's, in this process."""
         return open_transport(self._account, self._credentials, self._trace)
@@ -68,10 +78,11 @@ class Outfit:
         only: Collection[str] | None,
         limit: int | None,
         max_wait: timedelta | None,
+        muster: Muster,
     ) -> Flight:
         """All that `launch` takes; what the stack closes stays open until then.
 
-        `transport` sends where this process does it itself, and `due` mails are going to be sent: of these keys (`only`; None for all), at
+        Workers come from the muster. `transport` sends where this process does it itself, and `due` mails are going to be sent: of these keys (`only`; None for all), at
         most `limit` (None for all). The run may stand still for `max_wait` (None for as long as it takes).
         """
         sending, rates = self._place.campaign.sending, self.rates
@@ -80,12 +91,13 @@ class Outfit:
         make, workers = Maker(kit), workers_for(sending.workers, due, connections, rates)
         if workers and packed(kit) is None:
             workers = 0
+        muster.keep(workers)
         domain = inputs.template.sender[1].domain
         quota = None
         if self._long_rates():
             quota = (stack.enter_context(QuotaBook(quota_path())), quota_name(self._account))
         return Flight(
-            self._crew(make, workers) if workers else transport,
+            self._crew(make, workers, muster) if workers else transport,
             Outgoing(ledger, run, domain=domain, make=None if workers else make, only=only),
             ledger,
             run,
@@ -105,14 +117,14 @@ class Outfit:
         )
 
     def _long_rates(self) -> Sequence[Rate]:
-        return [rate for rate in self.rates if rate.seconds >= _LONG]
+        return [rate for rate in self.rates if rate.seconds >= BOOKED]
 
-    def _crew(self, make: Maker, workers: int) -> Carrier:
+    def _crew(self, make: Maker, workers: int, muster: Muster) -> Carrier:
         return Crew(
             Recipe(make, open_transport, self._account, Order._make),
             self._credentials,
             workers,
             throttled=bool(self.rates),
             trace=self._trace,
-            lock=descriptor_of(self._place.lock),
+            bear=muster.worker,
         )

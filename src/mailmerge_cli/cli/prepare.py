@@ -13,6 +13,7 @@ from mailmerge_cli.address import AddressFault
 from mailmerge_cli.campaign.columns import Roles, assign_roles
 from mailmerge_cli.campaign.exclusions import allowed_domain, read_exclusions
 from mailmerge_cli.campaign.grouping import grouped
+from mailmerge_cli.campaign.hands import Aid
 from mailmerge_cli.campaign.inputs import digest_inputs, digest_premises
 from mailmerge_cli.campaign.judge import Judge
 from mailmerge_cli.campaign.kit import Kit
@@ -163,9 +164,14 @@ def _is_own_machine(account: Account) -> bool:
 
 
 def prepare(
-    stack: ExitStack, inputs: Inputs, ledger: Reading | None = None, *, going_on: bool = False
+    stack: ExitStack,
+    inputs: Inputs,
+    ledger: Reading | None = None,
+    *,
+    going_on: bool = False,
+    bear: Callable[[], Aid] | None = None,
 ) -> Preparation:
-    """The pass over all rows.
+    """The pass over all rows; `bear` gives processes that may help, if they are there anyway (see `Hands`).
 
     With `going_on` there is none where the run's last plan still stands: each row is held against its hash before it is sent anyway.
     """
@@ -185,6 +191,7 @@ def prepare(
         ledger=ledger,
         run=run,
         hands=_hands(campaign.sending.workers),
+        bear=bear,
     )
     inputs.notes = tuple(dict.fromkeys((*inputs.notes, *plan.notes)))
     if inputs.premises and not plan.problems_total and not plan.faults_total:

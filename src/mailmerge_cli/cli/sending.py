@@ -28,6 +28,7 @@ from mailmerge_cli.cli.answers import finish_results, refuse_list
 from mailmerge_cli.cli.boundary import Standing
 from mailmerge_cli.cli.closing import closing, mails
 from mailmerge_cli.cli.launch import Landing, launch
+from mailmerge_cli.cli.muster import Muster
 from mailmerge_cli.cli.outfit import Outfit
 from mailmerge_cli.cli.place import Place, spool_for
 from mailmerge_cli.cli.prepare import Inputs, Preparation, open_inputs, prepare
@@ -126,7 +127,10 @@ class Sending:
             )  # fmt: skip
             # A second mail, and a second try, take what the list makes of a row now: that is a new plan.
             going_on = not (self._wishes.again or self._wishes.acceptance.retry_failed)
-            preparation = prepare(stack, inputs, ledger if choice.run else None, going_on=going_on)
+            muster = stack.enter_context(self._muster(ledger, choice, inputs))
+            preparation = prepare(
+                stack, inputs, ledger if choice.run else None, going_on=going_on, bear=muster.hand
+            )
             preparation.refuse_problems()
             with ledger.tentatively() as keep:
                 run = self._planned(ledger, choice, preparation)
@@ -143,7 +147,17 @@ class Sending:
                 return self._nothing_due(ledger, run, inputs)
             if self._wishes.yes:
                 self._tell_notes(preparation)
-            return self._sent(stack, ledger, run, preparation, due)
+            return self._sent(stack, ledger, run, preparation, due, muster)
+
+    def _muster(self, ledger: Ledger, choice: Choice, inputs: Inputs) -> Muster:
+        """Who helps to check, and sends then. Nobody is called for a few people."""
+        wishes, run = self._wishes, choice.run
+        most = [self._limit(), None if wishes.only is None else len(wishes.only)]
+        if run is not None:
+            most.append(ledger.counts(run).left)
+        return self._outfit.muster(
+            inputs.source, min((number for number in most if number is not None), default=None)
+        )
 
     def _give_up_others(self, ledger: Ledger) -> None:
         """`unfinished = "cancel"`, once nothing stands in the way of this run any more."""
@@ -245,7 +259,13 @@ class Sending:
     # -- sending -------------------------------------------------------------------------------------------------
 
     def _sent(
-        self, stack: ExitStack, ledger: Ledger, run: Run, preparation: Preparation, due: int
+        self,
+        stack: ExitStack,
+        ledger: Ledger,
+        run: Run,
+        preparation: Preparation,
+        due: int,
+        muster: Muster,
     ) -> Summary:
         results, inputs = self._result_log(run), preparation.inputs
         transport = self._outfit.transport()
@@ -260,7 +280,7 @@ class Sending:
                 wishes = self._wishes
                 flight = self._outfit.flight(
                     stack, ledger, run, inputs, transport, due,
-                    only=wishes.only, limit=self._limit(), max_wait=wishes.max_wait,
+                    only=wishes.only, limit=self._limit(), max_wait=wishes.max_wait, muster=muster,
                 )  # fmt: skip
                 with Progress(self._screen, due, zone=self._zone()) as progress:
                     landing = launch(flight, self._observers(progress, results))

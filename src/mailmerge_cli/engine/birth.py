@@ -8,8 +8,9 @@ from __future__ import annotations
 import asyncio
 import socket
 import sys
+from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mailmerge_cli import offspring
 from mailmerge_cli.engine.worker import work
@@ -18,11 +19,35 @@ if TYPE_CHECKING:
     from multiprocessing.context import SpawnProcess
 
 
-def born(sock: socket.socket, lock: int) -> SpawnProcess:
-    """A new worker at the other end of a socket pair; `lock` is the descriptor that it keeps, -1 for none. OSError if there can be none."""
+class Born(NamedTuple):
+    """A worker that waits for its first word: its process, and our end of the socket pair."""
+
+    process: SpawnProcess
+    sock: socket.socket
+
+
+Life = Callable[..., None]
+"""What a worker's process does from its birth on: a function of a module that gets its end of the pair, the lock, and more."""
+
+
+def born(lock: int, life: Life = work, *parts: Any) -> Born:
+    """A new worker; `lock` is the descriptor that it keeps, -1 for none. OSError if there can be none.
+
+    Args:
+        lock: of the campaign.
+        life: begins with something else, and calls `work` in the end.
+        parts: what that takes beside the socket and the lock.
+    """
     # Windows gives a lock to no other process; there a worker is gone as soon as its main process hangs up.
     kept = _Kept(lock) if lock >= 0 and sys.platform != "win32" else None
-    return offspring.bear(work, sock, kept)
+    ours, theirs = socket.socketpair()
+    try:
+        return Born(offspring.bear(life, theirs, kept, *parts), ours)
+    except BaseException:
+        ours.close()
+        raise
+    finally:
+        theirs.close()
 
 
 async def gone(process: SpawnProcess, patience: float) -> None:

@@ -11,6 +11,7 @@ import pickle
 from collections.abc import Callable
 from typing import Self
 
+from mailmerge_cli.engine.birth import Born, born
 from mailmerge_cli.engine.frames import Flow
 from mailmerge_cli.engine.line import Line
 from mailmerge_cli.engine.post import Post, flow_of
@@ -27,7 +28,7 @@ class Crew:
         posts: how many processes.
         throttled: a permit is needed for each mail.
         trace: gets the transports' traces; None for none.
-        lock: the descriptor of the campaign's lock, which stays taken as long as a worker lives; -1 for none.
+        bear: gives a worker that waits for its first word; OSError if there can be none.
     """
 
     def __init__(
@@ -38,12 +39,12 @@ class Crew:
         *,
         throttled: bool = False,
         trace: Callable[[str], None] | None = None,
-        lock: int = -1,
+        bear: Callable[[], Born] = lambda: born(-1),
     ) -> None:
         octets = pickle.dumps(recipe, 5)
         flat = recipe.parcel is not None
         self._posts = [
-            Post(octets, credentials, throttled=throttled, trace=trace, lock=lock, flat=flat)
+            Post(octets, credentials, throttled=throttled, trace=trace, bear=bear, flat=flat)
             for _ in range(posts)
         ]
         self._line: Line | None = None

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from mailmerge_cli.engine.birth import born, gone
+from mailmerge_cli.engine.birth import Born, gone
 from mailmerge_cli.engine.desk import Parcel
 from mailmerge_cli.engine.frames import Flow, Frames, Say, Word, whole
 from mailmerge_cli.engine.line import Line, WorkerLost
@@ -45,14 +44,14 @@ class Post:
         *,
         throttled: bool,
         trace: Callable[[str], None] | None,
-        lock: int,
+        bear: Callable[[], Born],
         flat: bool,
     ) -> None:
         self._recipe = recipe
         self._credentials = credentials
         self._throttled = throttled
         self._trace = trace
-        self._lock = lock
+        self._bear = bear
         self._flat = flat
         self._process: SpawnProcess | None = None
         self._frames: Frames | None = None
@@ -126,14 +125,10 @@ class Post:
         if self._process is not None:
             await gone(self._process, _PATIENCE)
             self._process = None
-        ours, theirs = socket.socketpair()
         try:
-            self._process = born(theirs, self._lock)
+            self._process, ours = self._bear()
         except OSError as error:
-            ours.close()
             raise WorkerLost(f"A worker process could not be started: {error.strerror or error}.") from error
-        finally:
-            theirs.close()
         self._dry, self._flow = False, Flow.GO
         frames = Frames(ours, self._hear, self._on_lost)
         await frames.open()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import random
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Self
 
@@ -14,7 +14,7 @@ import pytest
 from mailmerge_cli.campaign import hands as room
 from mailmerge_cli.campaign import plan as planning
 from mailmerge_cli.campaign.checked import CHUNK
-from mailmerge_cli.campaign.hands import Hands
+from mailmerge_cli.campaign.hands import Aid, Hands
 from mailmerge_cli.campaign.kit import Kit
 from mailmerge_cli.campaign.plan import make_plan
 from mailmerge_cli.errors import Refused
@@ -34,8 +34,8 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 class _Eager(Hands):
     """Hands that are all there before the work begins."""
 
-    def __init__(self, kit: Kit, number: int) -> None:
-        super().__init__(kit, number, alone=0.0)
+    def __init__(self, kit: Kit, number: int, bear: Callable[[], Aid] | None = None) -> None:
+        super().__init__(kit, number, bear, alone=0.0)
 
     def __enter__(self) -> Self:
         self._call()
