@@ -39,7 +39,6 @@ class Pair:
 def everything(screen: Screen) -> None:
     """Use each way of talking once."""
     screen.say("said")
-    screen.detail("detailed")
     screen.trace("traced")
     screen.note("noted")
     screen.warn("warned")
@@ -58,13 +57,12 @@ def test_talk_goes_to_standard_output_and_trouble_to_standard_error() -> None:
     assert err == "Note: noted\nWarning: warned\nError: wrong\n  row 3, net: is missing\nmend it\n"
 
 
-def test_verbose_and_debug_tell_more() -> None:
-    """Details with either, the conversation with servers with --debug alone."""
-    for options, shown in (({}, ""), ({"verbose": True}, "d\n"), ({"debug": True}, "d\n")):
+def test_debug_tells_more() -> None:
+    """The conversation with servers is told with --debug alone."""
+    for options, shown in (({}, ""), ({"verbose": True}, ""), ({"debug": True}, "t\n")):
         pair = Pair(**options)
-        pair.screen.detail("d")
         pair.screen.trace("t")
-        assert pair.texts == (shown, "t\n" if "debug" in options else "")
+        assert pair.texts == ("", shown)
 
 
 def test_L05_json_is_alone_on_standard_output() -> None:
@@ -123,7 +121,7 @@ def test_L02_no_value_reaches_the_terminal_raw(value: str) -> None:
     """Whatever a cell, a reply or a file name holds: no control code, no bidi override, and in a table no line break."""
     pair = Pair(debug=True)
     screen = pair.screen
-    for way in (screen.say, screen.detail, screen.trace, screen.note, screen.warn, screen.panel):
+    for way in (screen.say, screen.trace, screen.note, screen.warn, screen.panel):
         way(value)
     screen.error(Refused(value, hint=value, problems=(Problem(1, value, "k", value),)))
     screen.table((value,), [(value,)], "t")

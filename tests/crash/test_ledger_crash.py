@@ -37,7 +37,7 @@ outcomes = [Outcome(Verdict.ACCEPTED, code=250)] * 8 + [Outcome(Verdict.DEFERRED
     Outcome(Verdict.REFUSED, Blame.RECIPIENT, code=550)]
 
 with Ledger.open(home / ".mailmerge" / "ledger.sqlite3", home=home) as ledger:
-    run = ledger.latest()
+    run = ledger.runs()[-1]
     os.write(1, b"recovered %d\\n" % ledger.recover())
     due = itertools.chain(ledger.deliveries(run, [State.PENDING]))
     under_way = {}

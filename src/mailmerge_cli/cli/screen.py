@@ -89,11 +89,6 @@ class Screen:
         """One or more lines of what this command has to tell."""
         self._line(self.talk, text)
 
-    def detail(self, text: str) -> None:
-        """The same, with `--verbose` or `--debug` only."""
-        if self.verbose or self.debug:
-            self._line(self.talk, text, "dim")
-
     def trace(self, text: str) -> None:
         """The conversation with a server and the like, with `--debug` only."""
         if self.debug:

@@ -50,13 +50,6 @@ def campaign_state(
     return state_folder(environ) / "campaigns" / _fingerprint(campaign)
 
 
-def ledger_path(
-    campaign: Campaign, state_dir: Path | None = None, environ: Mapping[str, str] = os.environ
-) -> Path:
-    """The campaign's ledger."""
-    return campaign_state(campaign, state_dir, environ) / "ledger.sqlite3"
-
-
 def results_path(campaign: Campaign, run: str, cwd: Path) -> Path:
     """The result log of a run: in the campaign's folder, or in the current one where there is no campaign file.
 

@@ -89,11 +89,6 @@ class Reading:
         rows = self._all(f"SELECT {RUN} FROM runs WHERE label = ?", label)
         return to_run(rows[0]) if rows else None
 
-    def latest(self) -> Run | None:
-        """The run that was entered last."""
-        rows = self._all(f"SELECT {RUN} FROM runs ORDER BY id DESC LIMIT 1")
-        return to_run(rows[0]) if rows else None
-
     def premises(self, run: Run) -> Premises | None:
         """What the run's last plan followed from; None: not known, or an older version has written the ledger."""
         if not self._all("SELECT 1 FROM pragma_table_info('runs') WHERE name = 'premises'"):

@@ -203,8 +203,3 @@ def _moment(other: Any) -> Any:
     if isinstance(other, date) and not isinstance(other, datetime):
         return datetime.combine(other, time())
     return other
-
-
-def duration(cell: RealCell | WholeCell) -> timedelta:
-    """A number of days, as a sheet keeps a duration such as `[h]:mm`, as a time span."""
-    return timedelta(days=float(cell))

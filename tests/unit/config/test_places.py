@@ -10,7 +10,6 @@ from mailmerge_cli.config.places import (
     accounts_path,
     campaign_state,
     config_folder,
-    ledger_path,
     quota_path,
     results_path,
     state_folder,
@@ -68,10 +67,10 @@ def test_O09_no_home_at_all_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "MAILMERGE_HOME" in caught.value.hint
 
 
-def test_a_campaign_keeps_its_ledger_beside_it(tmp_path: Path) -> None:
-    """`.mailmerge/ledger.sqlite3`, unless --state-dir says otherwise."""
-    assert ledger_path(campaign(tmp_path)) == tmp_path / ".mailmerge" / "ledger.sqlite3"
-    assert ledger_path(campaign(tmp_path), tmp_path / "s") == tmp_path / "s" / "ledger.sqlite3"
+def test_a_campaign_keeps_its_state_beside_it(tmp_path: Path) -> None:
+    """In `.mailmerge`, unless --state-dir says otherwise."""
+    assert campaign_state(campaign(tmp_path)) == tmp_path / ".mailmerge"
+    assert campaign_state(campaign(tmp_path), tmp_path / "s") == tmp_path / "s"
     assert results_path(campaign(tmp_path), "2026-11", Path("/x")) == tmp_path / "results" / "2026-11.csv"
 
 

@@ -336,7 +336,6 @@ def test_unfinished_runs_are_found(book: Book) -> None:
     book.send(run, "A")
     assert book.ledger.unfinished("december") == []
     assert book.ledger.runs() == [run, other]
-    assert book.ledger.latest() == other
 
 
 def test_a_run_is_finished_only_when_nothing_is_left(book: Book) -> None:

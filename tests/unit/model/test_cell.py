@@ -12,7 +12,7 @@ import markupsafe
 import pytest
 from jinja2.sandbox import SandboxedEnvironment
 
-from mailmerge_cli.model.cell import CellFault, FaultCell, MomentCell, RealCell, WholeCell, duration
+from mailmerge_cli.model.cell import CellFault, FaultCell, MomentCell, RealCell, WholeCell
 
 NET = RealCell(1234.5, '"<"#,##0.00')
 STAFF = WholeCell(12, "00000")
@@ -141,11 +141,6 @@ def test_F14_cells_know_their_epoch():
     """The same number is another day in a workbook of 1904."""
     assert str(RealCell(60.0, "yyyy-mm-dd")) == "1900-02-29"
     assert str(RealCell(60.0, "yyyy-mm-dd", epoch1904=True)) == "1904-03-01"
-
-
-def test_duration():
-    """A number of days as a span of time."""
-    assert duration(RealCell(1.5, "[h]:mm")) == timedelta(hours=36)
 
 
 @pytest.mark.parametrize(
