@@ -1,0 +1,58 @@
+"""The door: whatever the standard streams are, the exit code is the command's, and nobody sees a traceback."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from support.arrivals import got, once
+from support.program import command
+from support.scripted_smtp import ScriptedServer
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="a shell closes the streams")
+
+CLOSED = {"out": ">&-", "err": "2>&-", "all": "<&- >&- 2>&-"}
+
+
+def through_shell(words: list[str], redirection: str, cwd: Path) -> subprocess.CompletedProcess[bytes]:
+    """A command as a shell starts it, with some of its streams closed or elsewhere."""
+    return subprocess.run(
+        ["sh", "-c", f'exec "$0" "$@" {redirection}', *words],
+        cwd=cwd,
+        check=False,
+        capture_output=True,
+        timeout=60,
+    )
+
+
+@pytest.mark.parametrize("which", CLOSED)
+@pytest.mark.parametrize("words", [["--version"], ["--help"], ["check"], ["runs", "--json"]])
+def test_K06_a_closed_stream_changes_no_exit_code(campaign: Path, which: str, words: list[str]) -> None:
+    """Standard output, standard error or all of them closed: the command comes to its end, without a traceback."""
+    code = through_shell(command(*words), "", campaign).returncode
+    done = through_shell(command(*words), CLOSED[which], campaign)
+
+    assert (code, False) == (done.returncode, b"Traceback" in done.stdout + done.stderr), done.stderr
+
+
+@pytest.mark.parametrize("which", CLOSED)
+def test_K06_a_send_with_closed_streams_sends(campaign: Path, server: ScriptedServer, which: str) -> None:
+    """Everybody once, 0, and a ledger that the next command reads: no file became a standard stream."""
+    done = through_shell(command("send", "--yes"), CLOSED[which], campaign)
+    again = through_shell(command("send", "--yes"), CLOSED[which], campaign)
+
+    assert (0, 0, once(*range(1, 6))) == (done.returncode, again.returncode, got(server)), done.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("words", [["--version"], ["--help"], ["send", "--help"], ["runs", "--json"]])
+def test_K08_what_was_asked_for_and_cannot_be_written_is_74(campaign: Path, words: list[str]) -> None:
+    """The disk under standard output is full: one sentence, 74."""
+    subprocess.run(command("send", "--yes"), cwd=campaign, check=True, capture_output=True)
+    done = through_shell(command(*words), ">/dev/full", campaign)
+
+    assert 74 == done.returncode
+    assert b"Error: standard output cannot be written: No space left on device\n" == done.stderr
