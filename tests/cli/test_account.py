@@ -37,14 +37,6 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-@pytest.fixture(autouse=True)
-def ring() -> Iterator[MemoryKeyring]:
-    """A keyring in memory."""
-    ring = MemoryKeyring()
-    with keyring_in_place(ring):
-        yield ring
-
-
 def account(*words: object, stdin: str = "") -> Ran:
     """Run `mailmerge account …` in this process, without a terminal."""
     out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2))
@@ -253,13 +245,14 @@ def test_what_makes_no_sense_is_refused_before_anything_is_written(
 
 
 def test_an_account_is_not_replaced_by_accident(server: ScriptedServer) -> None:
-    """The same name again: 2 without a yes, replaced with --yes."""
+    """The same name again: 2 without a yes, and what was to be asked is told; replaced with --yes."""
     add(server, "--no-test")
 
     refused = account("add", "hr", "hr@gmail.com", "--no-test")
     replaced = account("add", "hr", "hr@gmail.com", "--no-test", "--yes")
 
     assert (refused.code, replaced.code) == (2, 0)
+    assert 'There is an account "hr". Replace it?' in refused.err
     assert load_accounts()["hr"].provider == "gmail"
 
 

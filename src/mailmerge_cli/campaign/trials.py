@@ -29,7 +29,7 @@ def refuse_before_trial(ledger: Ledger, run: Run | None, outbox: str) -> None:
     if run is not None and (real := ledger.left_the_machine(run, outbox)):
         mails = "1 mail" if real == 1 else f"{real} mails"
         raise Refused(
-            f"{mails} of run {run.label} went out or were turned down by a server. Files in an outbox must not stand for the others.",
+            f"{mails} of run {run.label} went out, or {'was' if real == 1 else 'were'} turned down by a server. Files in an outbox must not stand for the others.",
             hint="Name the account with --account; to look at mails, use `mailmerge preview`, or a run of its own (--run LABEL).",
             reason="changed",
         )

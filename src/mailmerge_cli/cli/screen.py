@@ -220,7 +220,7 @@ class Screen:
         """
         if yes:
             return True
-        self.must_ask()
+        self.must_ask(question)
         while (answer := self.ask(f"{question} [y/n] ")) is not None:
             if answer.lower() in ("y", "yes"):
                 return True
@@ -228,16 +228,21 @@ class Screen:
                 return False
         return False
 
-    def must_ask(self) -> None:
+    def must_ask(self, question: str = "") -> None:
         """Make sure that somebody is there to answer.
+
+        Args:
+            question: what is going to be asked, if that is one line.
 
         Raises:
             UsageFault: nobody is.
         """
         if not self.can_ask:
             why = "--no-input forbids to ask" if self._no_input else "there is no terminal to ask on"
+            asked = f" to “{question}”" if question and "\n" not in question else ""
             raise UsageFault(
-                f"Nothing was done: this needs a person's yes, and {why}.", hint="Add --yes to go ahead."
+                f"Nothing was done: this needs a person's yes{asked}, and {why}.",
+                hint="Add --yes to go ahead.",
             )
 
     def secret(self, prompt: str) -> Secret | None:
