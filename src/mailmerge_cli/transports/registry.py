@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import import_module
-from importlib.metadata import entry_points
 from typing import Protocol, cast
 
 from mailmerge_cli.errors import ConfigFault
@@ -48,6 +47,8 @@ def _factory(kind: str) -> TransportFactory:
     if target := _BUILT_IN.get(kind):
         module, _, name = target.partition(":")
         return cast(TransportFactory, getattr(import_module(module), name))
+    from importlib.metadata import entry_points  # a tenth of a start-up, and hardly ever needed
+
     others = {entry.name: entry for entry in entry_points(group=ENTRY_POINTS)}
     if kind not in others:
         known = ", ".join([*_BUILT_IN, *sorted(others)])

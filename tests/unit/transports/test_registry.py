@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import subprocess
 import sys
 from importlib.metadata import EntryPoint
@@ -11,7 +12,6 @@ import pytest
 
 from mailmerge_cli.errors import ConfigFault
 from mailmerge_cli.model.account import Account
-from mailmerge_cli.transports import registry
 from mailmerge_cli.transports.registry import open_transport
 from support.feeds import KnownSecrets
 
@@ -36,14 +36,14 @@ def others(*targets: tuple[str, str]):
 def test_other_packages_bring_transports(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """An entry point's class is used; it cannot take a built-in name over."""
     target = "mailmerge_cli.transports.outbox:OutboxTransport"
-    monkeypatch.setattr(registry, "entry_points", others(("pigeon", target), ("smtp", target)))
+    monkeypatch.setattr(importlib.metadata, "entry_points", others(("pigeon", target), ("smtp", target)))
     assert open_transport(Account("a", kind="pigeon", folder=tmp_path), KnownSecrets()).name == "outbox"
     assert open_transport(Account("a", host="127.0.0.1", port=25), KnownSecrets()).name == "smtp"
 
 
 def test_a_package_that_cannot_be_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
     """A broken plug-in is named, without a traceback."""
-    monkeypatch.setattr(registry, "entry_points", others(("pigeon", "no_such_module:X")))
+    monkeypatch.setattr(importlib.metadata, "entry_points", others(("pigeon", "no_such_module:X")))
     with pytest.raises(ConfigFault, match="no_such_module"):
         open_transport(Account("a", kind="pigeon"), KnownSecrets())
 
