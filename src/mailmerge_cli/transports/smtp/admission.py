@@ -20,6 +20,9 @@ from mailmerge_cli.transports.smtp.states import State, Step
 HOLD = 0.25
 """Seconds that an earlier mail's outcome waits for the answers to this envelope; then it is committed alone."""
 
+_SINGLE = ("mail", "rcpt", "data")
+_SINGLE_AGAIN = ("reset", *_SINGLE)
+
 
 class Ahead(IntEnum):
     """How much is written before the replies to it are in."""
@@ -82,31 +85,34 @@ class Admission:
     async def answer(self, mail: Mail) -> Answer | None:
         """None: the server waits for the content. Else the reply that keeps it back. Raises `Broken` where replies are missing."""
         if self._ahead is Ahead.NOTHING:
-            answers = await self._step_by_step(mail)
-        elif len(mail.envelope.recipients) == 1:
-            answers = await self._as_group(("mail", "rcpt", "data"))
-        else:
-            answers = await self._as_group(("mail", *repeat("rcpt", len(mail.envelope.recipients))))
-            if decisive(answers) is None:
-                answers.append(await self._ask("data", Step.DATA, commands.DATA))
+            return decisive(await self._step_by_step(mail))
+        phases = self._phases(len(mail.envelope.recipients))
+        await self._arrive(len(phases))
+        complete = phases[-1] == "data"
+        if complete and self._talk.state is State.CONTENT:
+            # The way to this state is over good replies only, so with one recipient there is nothing to weigh.
+            self._wire.pass_over(len(phases))
+            self.behind = False
+            return None
+        answers = self._weighed(phases)
+        if not complete and decisive(answers) is None:
+            answers.append(await self._ask("data", Step.DATA, commands.DATA))
         return decisive(answers)
 
     async def lone_dot(self) -> None:
         """End a DATA that has no recipient. There is nobody it could be delivered to, so whatever is answered is no matter."""
         await self._ask("end of data", Step.END, commands.END_OF_DATA)
 
-    async def _as_group(self, phases: tuple[str, ...]) -> list[Answer]:
-        """The replies to a whole group, up to a 421; none, if they all are as they should be."""
+    def _phases(self, recipients: int) -> tuple[str, ...]:
+        """What the replies of a group are to."""
+        if recipients == 1:
+            return _SINGLE_AGAIN if self._reset else _SINGLE
+        lead = ("reset", "mail") if self._reset else ("mail",)
+        return (*lead, *repeat("rcpt", recipients))
+
+    def _weighed(self, phases: tuple[str, ...]) -> list[Answer]:
+        """The replies to a whole group, as far as they have come, up to a 421."""
         wire, talk = self._wire, self._talk
-        if self._reset:
-            phases = ("reset", *phases)
-        await self._arrive(len(phases))
-        if talk.state is State.CONTENT and phases[-1] == "data":
-            # The way to this state is over good replies only, so with one recipient there is nothing to weigh.
-            for _ in phases:
-                wire.pick()
-            self.behind = False
-            return []
         answers: list[Answer] = []
         first = phases.index("rcpt")
         for place, phase in enumerate(phases):

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import contextlib
 from enum import IntEnum
+from typing import NoReturn
 
 from mailmerge_cli.errors import Unreachable
 from mailmerge_cli.model.account import Account
@@ -31,6 +32,7 @@ from mailmerge_cli.transports.smtp.wire import Broken
 STALL = 10.0
 """Seconds after which `auto` takes a server that answered the end of data, and not what stood behind it, for one that lost it."""
 
+_END = (Step.END,)
 _ONE_WRITE = 128 * 1024
 _SLICE = 64 * 1024
 
@@ -205,16 +207,20 @@ class Carriage:
     # The content.
 
     async def _begin(self, mail: Mail) -> None:
-        await self._check_wanted(mail)
+        if not self._wanted():
+            await self._unwanted(mail)
         held, self._held = self._held, None
         self._stage = Stage.BEGUN
         await self._feed.commit(held, mail)
-        await self._check_wanted(mail)
+        if not self._wanted():
+            await self._unwanted(mail)
 
-    async def _check_wanted(self, mail: Mail) -> None:
-        """Whether the server still waits for the content: it may have left, or have seen enough, such as 552 in the middle."""
-        if self._talk.state is State.CONTENT and not self._wire.lost:
-            return
+    def _wanted(self) -> bool:
+        """Whether the server still waits for the content."""
+        return self._talk.state is State.CONTENT and not self._wire.lost
+
+    async def _unwanted(self, mail: Mail) -> NoReturn:
+        """It does not: it has left, or has seen enough, such as 552 in the middle."""
         unasked = self._talk.unasked
         if unasked is not None and unasked.kind in (4, 5):
             # Without a dot nothing is delivered, and the rest is not worth sending.
@@ -226,13 +232,10 @@ class Carriage:
         """Content, dot and, if it is known by now, the next mail's envelope."""
         if self._ahead is Ahead.NEXT:
             await self._take_ahead(mail)
-        parts = commands.stuffed(mail.content)
-        if sum(map(len, parts)) > _ONE_WRITE:
-            await self._send_slices(mail, parts)
-            parts = []
+        whole = commands.whole(mail.content)
+        parts = [whole] if whole is not None else await self._parts(mail)
         self._session.note_content(mail)
-        parts.append(commands.END_OF_DATA)
-        asked: tuple[Step, ...] = (Step.END,)
+        asked: tuple[Step, ...] = _END
         follower = self._follower
         if follower is not None and objection(follower, self._offers) is None:
             words, more = self._admission.words_behind(follower)
@@ -240,8 +243,17 @@ class Carriage:
             asked += more
         before, self._stage = self._stage, Stage.WHOLE
         self._talk.ask(*asked)
-        if not self._wire.write(b"".join(parts)):
+        if not self._wire.write(parts[0] if len(parts) == 1 else b"".join(parts)):
             self._stage = before
+
+    async def _parts(self, mail: Mail) -> list[bytes]:
+        """Content and dot for one write; of a big content only the dot, for the rest has been written then."""
+        parts = commands.stuffed(mail.content)
+        if sum(map(len, parts)) > _ONE_WRITE:
+            await self._send_slices(mail, parts)
+            parts = []
+        parts.append(commands.END_OF_DATA)
+        return parts
 
     async def _take_ahead(self, mail: Mail) -> None:
         """Take the one after `mail`, if it is there and will go over this connection."""
@@ -249,7 +261,8 @@ class Carriage:
             return
         self._follower = await self._feed.take()
         self._dry = self._follower is None
-        await self._check_wanted(mail)
+        if not self._wanted():
+            await self._unwanted(mail)
 
     async def _send_slices(self, mail: Mail, parts: list[bytes]) -> None:
         """A big content, as fast as the server takes it, and all of it gone before the dot is written."""
@@ -258,24 +271,28 @@ class Carriage:
             for start in range(0, len(part), _SLICE):
                 self._wire.write(part[start : start + _SLICE])
                 await self._wire.drained()
-                await self._check_wanted(mail)
+                if not self._wanted():
+                    await self._unwanted(mail)
         await self._wire.drained(to_the_last=True)
-        await self._check_wanted(mail)
+        if not self._wanted():
+            await self._unwanted(mail)
 
     async def _finish(self, mail: Mail) -> None:
         """The reply to the dot."""
         await self._wire.until(1, self._account.timeout_end_of_data)
         reply = self._wire.pick()
-        if reply.kind == 3:
+        kind = reply.kind
+        if kind == 3:
             raise Broken(f"the server answered {reply} to the end of data")
         self.served += 1
-        if reply.kind == 2:
-            await self._hold(mail, accepted(reply))
+        if kind == 2:
+            outcome = accepted(reply)
         else:
-            await self._hold(mail, classify("end of data", reply, self._account.provider))
+            outcome = classify("end of data", reply, self._account.provider)
+        await self._hold(mail, outcome)
         # What is at work now is the follower, if there is one.
         self._stage = Stage.TAKEN
-        if reply.code == 421 or last_on_connection(reply):
+        if kind != 2 and (reply.code == 421 or last_on_connection(reply)):
             raise Ended
 
     # Settling.

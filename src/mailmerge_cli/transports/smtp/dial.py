@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ipaddress
+import os
 import socket
 import threading
 
@@ -132,4 +133,6 @@ def _addresses(host: str, port: int, flags: int) -> list[Address]:
 def _reason(error: OSError | TimeoutError) -> str:
     if isinstance(error, TimeoutError) and not error.strerror:
         return "no answer"
+    if error.errno and not isinstance(error, socket.gaierror):
+        return os.strerror(error.errno)  # asyncio puts words of its own ("Connect call failed") into its place
     return escape(error.strerror or str(error) or type(error).__name__, 200)

@@ -52,12 +52,12 @@ def wants_smtputf8(mail: Mail) -> bool:
 def group(mail: Mail, offers: Offers, *, reset: bool) -> bytes:
     """The envelope as it is written at once; DATA is in it for a single recipient only."""
     recipients = mail.envelope.recipients
-    parts = [commands.RSET] if reset else []
-    parts.append(mail_line(mail, offers))
-    parts += [commands.rcpt_to(address) for address in recipients]
+    words = mail_line(mail, offers)
+    if reset:
+        words = commands.RSET + words
     if len(recipients) == 1:
-        parts.append(commands.DATA)
-    return b"".join(parts)
+        return words + commands.rcpt_to(recipients[0]) + commands.DATA
+    return words + b"".join(map(commands.rcpt_to, recipients))
 
 
 def steps(mail: Mail, *, reset: bool) -> tuple[Step, ...]:

@@ -217,6 +217,9 @@ _WAIT = re.compile(
     r"\b(?:in|after|for|wait|within)\s+(?:about\s+|at least\s+)?(\d{1,6})\s*(s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?)\b",
     re.IGNORECASE,
 )
+# What Postfix says of every mail: the first of the forms finds the same, after a longer search.
+_PLAIN_ID = re.compile(r"Ok: queued as ([0-9A-Za-z]{1,128})")
+_SHORTEST_ID = len("id=1")  # of all that the forms find
 _ID = (
     re.compile(r"\bqueued\b.*?\bas\s+<?([^\s<>;,]{1,128})", re.IGNORECASE),  # P, N, Postmark, SendGrid
     re.compile(r"\bid=<?([^\s<>;,]{1,128})", re.IGNORECASE),  # E
@@ -267,6 +270,10 @@ def accepted(reply: Reply) -> Outcome:
 
 def remote_id(text: str) -> str:
     """The id under which the server says that it keeps the message; empty if it tells none."""
+    if plain := _PLAIN_ID.fullmatch(text):
+        return plain[1]
+    if len(text) < _SHORTEST_ID:
+        return ""
     for form in _ID:
         if match := form.search(text):
             return match[1].rstrip(".")

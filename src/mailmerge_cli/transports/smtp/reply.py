@@ -8,7 +8,7 @@ bounded by the session, which gives each reply one deadline as a whole.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 MAX_LINE = 4096
 """Octets of one line. RFC 5321 §4.5.3.1.5 says 512; some servers put whole URLs and explanations into one."""
@@ -20,6 +20,10 @@ MAX_TEXT = 500
 """Characters of a reply's text that are kept for people."""
 
 _CACHED = 64
+_CODES = {b"%d" % code: code for code in range(200, 600)}
+# What nearly every reply to a mail is: one line, an enhanced code, a short text of printable ASCII without blanks around it.
+_PLAIN = re.compile(rb"[245]\.\d{1,3}\.\d{1,3} [!-~](?:[ -~]{0,400}[!-~])?")
+_MARKS = (b" ", b"-", b"")
 _ENHANCED = re.compile(rb"([245]\.\d{1,3}\.\d{1,3})(?:[ \t]+|$)")
 
 
@@ -27,8 +31,7 @@ class Botched(Exception):
     """The peer does not speak SMTP (any more); the text says how, escaped and short."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """A whole reply: its code and, of each line, what stands behind the code and its separator."""
 
     code: int
@@ -52,14 +55,11 @@ class Reply:
     @property
     def told(self) -> tuple[str, str]:
         """`enhanced` and `text`, read in one go."""
-        enhanced = ""
-        texts: list[str] = []
-        for line in self.lines:
-            match = _ENHANCED.match(line)
-            if match is not None and not texts:
-                enhanced = match[1].decode()
-            texts.append(_decode(line[match.end() :] if match is not None else line))
-        return enhanced, escape((texts[0] if len(texts) == 1 else " ".join(texts)).strip())
+        if len(self.lines) == 1 and _PLAIN.fullmatch(self.lines[0]):
+            enhanced, _, text = self.lines[0].decode("ascii").partition(" ")
+            return enhanced, text
+        told = [_told(line) for line in self.lines]
+        return told[0][0], escape(" ".join(text for _, text in told).strip())
 
     def __str__(self) -> str:
         return " ".join(filter(None, (str(self.code), self.enhanced, self.text)))
@@ -79,6 +79,14 @@ def _escaped(mark: str) -> str:
     if point <= 0xFF:
         return f"\\x{point:02x}"
     return f"\\u{point:04x}" if point <= 0xFFFF else f"\\U{point:08x}"
+
+
+def _told(line: bytes) -> tuple[str, str]:
+    """Enhanced status code and text of one line."""
+    match = _ENHANCED.match(line)
+    if match is None:
+        return "", _decode(line)
+    return match[1].decode(), _decode(line[match.end() :])
 
 
 def _decode(line: bytes) -> str:
@@ -124,6 +132,12 @@ class ReplyParser:
 
     def _line(self, line: bytes, replies: list[Reply]) -> None:
         code, more, text = _cut(line)
+        if not (more or self._lines):
+            reply = Reply(code, (text,))
+            if len(self._known) < _CACHED:
+                self._known[line] = reply
+            replies.append(reply)
+            return
         if self._lines and code != self._code:
             raise Botched(f"code {self._code} goes on as {code}: {_quote(line)}")
         self._code = code
@@ -131,11 +145,8 @@ class ReplyParser:
         if len(self._lines) > MAX_LINES:
             raise Botched(f"a reply of more than {MAX_LINES} lines")
         if not more:
-            reply = Reply(code, tuple(self._lines))
-            if len(self._lines) == 1 and len(self._known) < _CACHED:
-                self._known[line] = reply
+            replies.append(Reply(code, tuple(self._lines)))
             self._lines.clear()
-            replies.append(reply)
 
 
 def _cut(line: bytes) -> tuple[int, bool, bytes]:
@@ -143,10 +154,10 @@ def _cut(line: bytes) -> tuple[int, bool, bytes]:
     if len(line) > MAX_LINE:
         raise Botched(f"a line of more than {MAX_LINE} octets: {_quote(line)}")
     line = line.removesuffix(b"\r")
-    code, mark = line[:3], line[3:4]
-    if not (code.isdigit() and len(code) == 3 and b"2" <= code[:1] <= b"5" and mark in (b"", b" ", b"-")):
+    code, mark = _CODES.get(line[:3]), line[3:4]
+    if code is None or mark not in _MARKS:
         raise Botched(f"this is no SMTP reply: {_quote(line)}")
-    return int(code), mark == b"-", line[4:]
+    return code, mark == b"-", line[4:]
 
 
 def _quote(line: bytes) -> str:

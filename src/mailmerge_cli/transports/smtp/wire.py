@@ -163,7 +163,7 @@ class Wire(asyncio.BufferedProtocol):
         self._soft = now + patience if patience else _NEVER
         self._deadline = now + (seconds or self.timeout)
         while True:
-            await self._wait()
+            await self._turn()
             if self._enough():
                 return
             now = self._loop.time()
@@ -188,6 +188,15 @@ class Wire(asyncio.BufferedProtocol):
             self._trace(f"S: {reply}")
         return reply
 
+    def pass_over(self, count: int) -> None:
+        """Pick up so many replies that say nothing new."""
+        if self._trace:
+            for _ in range(count):
+                self.pick()
+        else:
+            for _ in range(count):
+                self.replies.popleft()
+
     async def drained(self, *, to_the_last: bool = False) -> None:
         """Wait until the write buffer is short again (or empty), or until writing has become pointless.
 
@@ -206,7 +215,7 @@ class Wire(asyncio.BufferedProtocol):
         self._want, self._soft = _ALL, _NEVER
         self._deadline = self._loop.time() + self.timeout
         while self._paused and not self._enough():
-            await self._wait()
+            await self._turn()
             if self._loop.time() >= self._deadline:
                 self._give_up("the server did not take our bytes in time")
 
@@ -223,7 +232,7 @@ class Wire(asyncio.BufferedProtocol):
         self._deadline = self._loop.time() + seconds
         self._shake(tls)
         while not (tls.done or self._enough()):
-            await self._wait()
+            await self._turn()
             if self._loop.time() >= self._deadline and not tls.done:
                 self._give_up("the server did not answer in time")
         error: ssl.SSLError | None = self._tls_error
@@ -299,19 +308,17 @@ class Wire(asyncio.BufferedProtocol):
         self.lost = True
         self._wake()
 
-    async def _wait(self) -> None:
+    def _turn(self) -> asyncio.Future[None]:
+        """What to wait for; the tick looks after it."""
         if self._tick is None:
             self._tick = self._loop.call_later(self._pace, self._look)
-        self._waiter = self._loop.create_future()
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None
+        self._waiter = waiter = self._loop.create_future()
+        return waiter
 
     def _look(self) -> None:
         """The tick: it goes on only while somebody waits."""
         self._tick = None
-        if self._waiter is None:
+        if self._waiter is None or self._waiter.done():
             return
         self._tick = self._loop.call_later(self._pace, self._look)
         if self._loop.time() >= min(self._deadline, self._soft):
