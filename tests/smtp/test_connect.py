@@ -53,7 +53,9 @@ def test_this_machine_is_not_named() -> None:
 def test_P01_connection_refused() -> None:
     """A port where nobody listens: Unreachable (69), named with host and port."""
     port = closed_port()
-    with pytest.raises(Unreachable, match=rf"127.0.0.1:{port} cannot be reached \(127.0.0.1: Connection refused\)") as caught:
+    with pytest.raises(
+        Unreachable, match=rf"127.0.0.1:{port} cannot be reached \(127.0.0.1: Connection refused\)"
+    ) as caught:
         check(loopback(port=port))
     assert caught.value.exit_code is ExitCode.UNREACHABLE
 

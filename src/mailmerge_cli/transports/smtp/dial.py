@@ -134,5 +134,6 @@ def _reason(error: OSError | TimeoutError) -> str:
     if isinstance(error, TimeoutError) and not error.strerror:
         return "no answer"
     if error.errno and not isinstance(error, socket.gaierror):
-        return os.strerror(error.errno)  # asyncio puts words of its own ("Connect call failed") into its place
+        # asyncio's own words ("Connect call failed") stand in the place of the system's.
+        return os.strerror(error.errno)
     return escape(error.strerror or str(error) or type(error).__name__, 200)
