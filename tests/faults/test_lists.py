@@ -18,27 +18,47 @@ from support.tables import sheet_xml, text_rows, write_package, write_workbook
 EXPORT = "email,id,name\np1@example.org,1,Jürgen Weiß\np2@example.org,2,Zoë Ångström\n"
 
 
+SAID = ("--encoding", "cp1252")
+
+
 @pytest.mark.parametrize(
-    "octets",
+    ("octets", "said"),
     [
-        EXPORT.encode("utf-8-sig"),
-        EXPORT.encode("cp1252"),
-        EXPORT.encode("utf-16"),
-        EXPORT.replace(",", "\t").encode("utf-16"),
-        EXPORT.replace(",", ";").encode("utf-8-sig"),
-        EXPORT.replace(",", ";").replace("\n", "\r\n").encode("cp1252"),
+        (EXPORT.encode("utf-8-sig"), ()),
+        (EXPORT.encode("cp1252"), SAID),
+        (EXPORT.encode("utf-16"), ()),
+        (EXPORT.encode("utf-16-le"), ()),
+        (EXPORT.replace(",", "\t").encode("utf-16"), ()),
+        (EXPORT.replace(",", ";").encode("utf-8-sig"), ()),
+        (EXPORT.replace(",", ";").replace("\n", "\r\n").encode("cp1252"), SAID),
     ],
-    ids=["mark", "cp1252", "utf-16", "unicode-text", "semicolon", "german"],
+    ids=["mark", "cp1252", "utf-16", "utf-16-no-mark", "unicode-text", "semicolon", "german"],
 )
-def test_F01_F02_F03_what_excel_exports_reaches_the_right_people(trial: Trial, octets: bytes) -> None:
+def test_F01_F02_F03_what_excel_exports_reaches_the_right_people(
+    trial: Trial, octets: bytes, said: tuple[str, ...]
+) -> None:
     """Mark, code page, UTF-16, tab, semicolon: every name arrives as it was typed, and the first column has its name."""
     trial.write(letter=PLAIN).raw(octets)
-    ran = trial.send()
+    ran = trial.send(*said)
 
     assert (0, once(1, 2)) == (ran.code, trial.got()), ran.err
     assert ["Dear Jürgen Weiß.", "Dear Zoë Ångström."] == sorted(
         text_of(mail).strip() for mail in trial.mails()
     )
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "cp1250", "gb18030"])
+def test_F02_nobody_is_mailed_by_a_guess_at_letters(trial: Trial, encoding: str) -> None:
+    """With --yes nobody looks at the names: 65, and how to look and what to say; `check` and `preview` show them; said, it goes."""
+    name = {"cp1252": "Zoë Ångström", "cp1250": "Łukasz Żółć", "gb18030": "王芳"}[encoding]
+    trial.write(letter=PLAIN).raw(f"email,id,name\np1@example.org,1,{name}\n".encode(encoding))
+    trial.refused(trial.send(), "a guess", "mailmerge preview", "--encoding")
+
+    for word in ("check", "preview"):
+        ran = run_here(word, trial.folder)
+        assert (0, True) == (ran.code, "a guess" in ran.err), ran.err
+    assert (0, once(1)) == (trial.send("--encoding", encoding).code, trial.got())
+    assert f"Dear {name}." in text_of(trial.mails()[0])
 
 
 def test_F02_a_damaged_letter_refuses_the_whole_file(trial: Trial) -> None:

@@ -49,6 +49,7 @@ class Inputs:
         notes: what a person should know about them.
         premises: a digest of all that the plan follows from; empty where only the plan itself can tell.
         sample: the list's first rows.
+        guess: the list's encoding, if that is only a guess; empty if it is known.
     """
 
     campaign: Campaign
@@ -61,6 +62,7 @@ class Inputs:
     notes: tuple[str, ...]
     premises: str = ""
     sample: tuple[Row, ...] = ()
+    guess: str = ""
 
 
 @dataclass(slots=True)
@@ -114,7 +116,7 @@ def open_inputs(
     """Open list and template for a run; what the stack closes stays open until then. `ask` asks for the list's password."""
     names = constants(campaign.name, campaign.values, choice.label, choice.opened, campaign.timezone)
     source = stack.enter_context(_open_list(campaign, names, stdin, spool, ask))
-    settings = campaign.recipients
+    settings, guess = campaign.recipients, getattr(source, "guess", "")
     text = _read_message(campaign)
     own_to = (
         read_template(text, campaign.message.file, Path(campaign.message.file).suffix).one("To") is not None
@@ -144,7 +146,7 @@ def open_inputs(
     notes += _of_sender(template, account)
     premises = digest_premises(campaign, names, source, template, exclusions)
     return Inputs(
-        campaign, choice, names, source, roles, template, judge, tuple(notes), premises, tuple(sample)
+        campaign, choice, names, source, roles, template, judge, tuple(notes), premises, tuple(sample), guess
     )
 
 

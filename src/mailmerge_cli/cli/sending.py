@@ -127,6 +127,7 @@ class Sending:
             )  # fmt: skip
             # A second mail, and a second try, take what the list makes of a row now: that is a new plan.
             going_on = not (self._wishes.again or self._wishes.acceptance.retry_failed)
+            self._refuse_guess(inputs)
             muster = stack.enter_context(self._muster(ledger, choice, inputs))
             preparation = prepare(
                 stack, inputs, ledger if choice.run else None, going_on=going_on, bear=muster.hand
@@ -148,6 +149,15 @@ class Sending:
             if self._wishes.yes:
                 self._tell_notes(preparation)
             return self._sent(stack, ledger, run, preparation, due, muster)
+
+    def _refuse_guess(self, inputs: Inputs) -> None:
+        """A wrong letter in a name is worse than no mail (F02), and with --yes nobody looks at the names."""
+        if self._wishes.yes and inputs.guess and self._account.kind != "outbox":
+            raise Refused(
+                f"The characters of the list are read as {inputs.guess.upper()}, which is a guess, and with --yes nobody looks at the names.",
+                hint=f"Look at some with `mailmerge preview`; if they are right, say so: --encoding {inputs.guess}, or "
+                f'encoding = "{inputs.guess}" under [recipients] in campaign.toml. Or save the list as “CSV UTF-8”.',
+            )
 
     def _muster(self, ledger: Ledger, choice: Choice, inputs: Inputs) -> Muster:
         """Who helps to check, and sends then. Nobody is called for a few people."""

@@ -70,6 +70,11 @@ class DelimitedSource(TableFile):
         return self._proof.encoding
 
     @property
+    def guess(self) -> str:
+        """The codec, where it is only the most plausible one; empty where the person, a mark or the octets themselves said it."""
+        return "" if not self._proof.guessed or self.encoding.startswith("utf-16") else self.encoding
+
+    @property
     def delimiter(self) -> str:
         """What stands between the fields."""
         return self._delimiter
@@ -128,10 +133,9 @@ class DelimitedSource(TableFile):
     def _guesses(self) -> tuple[str, ...]:
         notes = []
         if self._proof.guessed:
-            encoding = self._proof.encoding.upper()
-            notes.append(
-                f"read as {encoding}, which is a guess: look at the names in a preview, or say --encoding"
-            )
+            told = f"read as {self.encoding.upper()}, which is a guess: look at the names in a preview"
+            said = f"; if they are right, say so with --encoding {self.encoding}, which `send --yes` asks for"
+            notes.append(told + said if self.guess else told)
         if self._delimiter != "," and not self._choices.delimiter and len(self.columns) > 1:
             notes.append(f"its fields are parted by {_SHOWN.get(self._delimiter, self._delimiter)}")
         return tuple(notes)
