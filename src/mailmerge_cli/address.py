@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
@@ -34,9 +34,8 @@ class NoAddress(AddressFault):
     """There is nothing at all where an address should be."""
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
-    """One address.
+class Address(NamedTuple):
+    """One address. A tuple, because each row makes one.
 
     Attributes:
         local: what stands before the @, as written (NFC).

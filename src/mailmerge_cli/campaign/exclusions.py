@@ -23,6 +23,8 @@ class Exclusions:
 
     def reason(self, address: Address) -> str:
         """Why this address is left out; empty if it is not."""
+        if not self.addresses and not self.domains:
+            return ""
         file = self.addresses.get(address.folded) or self.domains.get(address.domain)
         return f"excluded by {file}" if file else ""
 

@@ -114,23 +114,23 @@ class Judge:
         address: Address | None = None
         try:
             address = parse_address(written)
-            problems += self._domain(row, address)
+            if self._only_domains and address.domain not in self._only_domains:
+                problems.append(self._outside(row, address))
         except AddressFault as fault:
             problems.append(self._problem(row, self._roles.email, "address", str(fault)))
         key = self._key(row, address, problems)
-        problems += self._required(row)
+        if self._roles.required:
+            problems += self._required(row)
         if address is None or problems:
             return Bad(row.number, key, address.spec if address else _attempt(written), tuple(problems))
         if reason := self._exclusions.reason(address):
             return LeftOut(row.number, key, address.spec, reason)
         return Recipient(row.number, key, address.spec, name)
 
-    def _domain(self, row: Row, address: Address) -> list[Problem]:
-        if not self._only_domains or address.domain in self._only_domains:
-            return []
+    def _outside(self, row: Row, address: Address) -> Problem:
         look_alike = " (it mixes letters of several scripts)" if mixed_script(address.shown) else ""
         text = f"{address.shown} is outside the allowed domains{look_alike}; correct the address, or allow the domain in only_domains"
-        return [self._problem(row, self._roles.email, "domain", text)]
+        return self._problem(row, self._roles.email, "domain", text)
 
     def _key(self, row: Row, address: Address | None, problems: list[Problem]) -> str:
         if self._roles.key is None:
@@ -151,8 +151,6 @@ class Judge:
         return text if self._roles.key else _folded(text)
 
     def _required(self, row: Row) -> list[Problem]:
-        if not self._roles.required:
-            return []
         return [
             self._lack(line, column, "required", "is empty, and it is required; fill it in")
             for line in row.lines

@@ -12,12 +12,11 @@ from datetime import datetime
 
 from mailmerge_cli.render.base64 import base64_lines
 from mailmerge_cli.render.letter import Attachment, Letter
+from mailmerge_cli.render.seven_bit import is_seven_bit
 from mailmerge_cli.render.words import mailbox_line, structured, unstructured
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_CONTROLS = bytes(octet for octet in (*range(32), 127) if octet not in b"\t\n")
-_LONGEST = 990
 STRUCTURED = frozenset({"List-Unsubscribe", "List-Unsubscribe-Post"})
 
 _SEVEN, _QUOTED, _BASE64 = range(3)
@@ -43,10 +42,8 @@ def encode_body(text: str, boundary: str = "\0") -> tuple[int, bytes]:
     characters are not Latin.
     """
     octets = text.encode("utf-8")
-    if text.isascii() and boundary not in text and "\n." not in text and text[0] != ".":
-        lines = octets.split(b"\n")
-        if len(max(lines, key=len)) <= _LONGEST and len(octets.translate(None, _CONTROLS)) == len(octets):
-            return _SEVEN, b"\r\n".join(lines)
+    if len(octets) == len(text) and boundary not in text and is_seven_bit(octets):
+        return _SEVEN, octets.replace(b"\n", b"\r\n")
     beyond_ascii = len(octets) - len(text)  # each such character has one octet more, or two, or three
     octets = octets.replace(b"\n", b"\r\n")
     if beyond_ascii * 6 < len(octets):
@@ -71,10 +68,11 @@ class Skeleton:
     ) -> None:
         self.boundary = boundary
         self._head = head.encode("utf-8")
-        self._text = _part_heads("plain") if has_text else None
-        self._html = _part_heads("html") if has_html else None
         self._both = has_text and has_html
-        self._alternative = _Multipart("alternative", f"=_{boundary}a")
+        alternative = _Multipart("alternative", f"=_{boundary}a")
+        self._text = _part_heads("plain", alternative.begin if self._both else b"") if has_text else None
+        self._html = _part_heads("html", alternative.between if self._both else b"") if has_html else None
+        self._end = alternative.end
         self._related = _Multipart("related", f"=_{boundary}r", '; type="text/html"') if images else None
         if self._related is not None and self._both:
             self._related = _Multipart("related", f"=_{boundary}r", '; type="multipart/alternative"')
@@ -115,18 +113,14 @@ class Skeleton:
         pieces.append(self._related.end)
 
     def _put_texts(self, letter: Letter, pieces: list[bytes]) -> None:
-        if self._both:
-            pieces.append(self._alternative.begin)
         if self._text is not None and letter.text is not None:
             encoding, octets = encode_body(letter.text, self.boundary)
             pieces += (self._text[encoding], octets)
-        if self._both:
-            pieces.append(self._alternative.between)
         if self._html is not None and letter.html is not None:
             encoding, octets = encode_body(letter.html, self.boundary)
             pieces += (self._html[encoding], octets)
         if self._both:
-            pieces.append(self._alternative.end)
+            pieces.append(self._end)
 
 
 class _Multipart:
@@ -140,10 +134,11 @@ class _Multipart:
         self.end = f"\r\n--{boundary}--\r\n".encode("ascii")
 
 
-def _part_heads(kind: str) -> tuple[bytes, ...]:
-    """The header of a body part under each encoding, and the empty line."""
+def _part_heads(kind: str, before: bytes) -> tuple[bytes, ...]:
+    """What stands before a body part, its header under each encoding, and the empty line."""
     return tuple(
-        f"Content-Type: text/{kind}; charset=utf-8\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n".encode(
+        before
+        + f"Content-Type: text/{kind}; charset=utf-8\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n".encode(
             "ascii"
         )
         for encoding in _ENCODINGS
@@ -194,9 +189,9 @@ def varying_head(letter: Letter, subject: str | None, message_id: str, date: str
     if letter.reply_to:
         lines.append(mailbox_line("Reply-To", letter.reply_to))
     lines.append(unstructured("Subject", letter.subject) if subject is None else subject)
-    lines.append(f"Date: {date}\r\n")
-    lines.append(structured("Message-ID", message_id))
-    lines += [header_line(name, value) for name, value in letter.headers]
+    lines.append(f"Date: {date}\r\n{structured('Message-ID', message_id)}")
+    if letter.headers:
+        lines += [header_line(name, value) for name, value in letter.headers]
     return "".join(lines)
 
 

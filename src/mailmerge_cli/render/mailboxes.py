@@ -59,10 +59,14 @@ class MailboxPiece:
         self.single = single
         self._straight = straight(scope, Sandbox(), text)
         self._form = _form(self._straight) if self._straight is not None else None
+        # One value and nothing else, as in nearly every To.
+        self._lone = self._form if self._form == ((0,),) and single and self.piece.varies else None
 
     def fill(self, row: Row | None) -> tuple[Mailbox, ...]:
         """The mailboxes for one row. Raises AddressFault, Misuse or whatever the template raises."""
         form, slots = self._slots(row)
+        if form is self._lone:
+            return (("", parse_address(one_line(slots[0]))),)
         if self.single and len(form) != 1:
             raise AddressFault(_many(self.piece.place.header)) if form else NoAddress("is empty")
         if len(form) == 1:

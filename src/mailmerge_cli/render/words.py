@@ -16,11 +16,9 @@ LINE = 78  # RFC 5322 §2.1.1
 _WALL = 900  # with a header's name still below 998
 _CHARSET = "utf-8''"
 _WORD = 75 - len("=?utf-8?q?") - len("?=")  # RFC 2047 §2: 75 for the whole word
-_BYTES = _WORD // 4 * 3
 _Q_SAFE = frozenset(
     b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!*+-/ "
 )  # RFC 2047 §5 (3)
-_Q_UNSAFE = bytes(set(range(256)) - _Q_SAFE)
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]*").fullmatch
 _TOKEN = re.compile(r"[A-Za-z0-9!#$&+.^_`{|}~ ()\[\],@-]+").fullmatch
 

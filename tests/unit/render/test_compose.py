@@ -66,6 +66,29 @@ def test_T14_how_bodies_are_encoded(text: str, encoding: int) -> None:
     assert_safe_for_smtp(octets)
 
 
+@given(
+    st.lists(
+        st.one_of(
+            st.sampled_from(["a", ".a", "", "-" * 24, "\t", "\x07", "\x7f", "\r", "é", "." * 5, "=_"]),
+            st.integers(980, 1000).map("b".__mul__),
+            st.integers(980, 1000).map("é".__mul__),
+            st.text(max_size=60),
+        ),
+        max_size=9,
+    )
+)
+def test_T14_a_body_goes_as_it_is_where_each_of_its_lines_may(lines: list[str]) -> None:
+    """Looked at as a whole, it is what looking at each line alone would find."""
+    boundary, text = "-" * 24, "\n".join([*lines, ""]) or "\n"
+    octets = text.encode().split(b"\n")
+    controls = {chr(octet) for octet in (*range(32), 127)} - {"\t", "\n"}
+    may = text.isascii() and boundary not in text and not set(text) & controls
+    may = may and all(len(line) <= 990 and not line.startswith(b".") for line in octets)
+    assert (encode_body(text, boundary)[0] == 0) == may
+    if may:
+        assert encode_body(text, boundary)[1] == b"\r\n".join(octets)
+
+
 def test_a_body_cannot_hold_the_boundary(tmp_path: Path) -> None:
     """Whoever copies a boundary out of an earlier mail into a cell ends no part with it."""
     bench = Bench(tmp_path)
