@@ -71,7 +71,7 @@ class Desk:
 
     def more(self) -> bool:
         """Whether there is one to hand out now."""
-        if self.limit_reached:
+        if self._limit is not None and self.limit_reached:
             return False
         if self._returned or self._ahead is not None:
             return True

@@ -18,6 +18,7 @@ from mailmerge_cli.model.mail import Advice, Blame, Outcome, Verdict
 
 _HEAD = 4
 _LEFTOVER = 1 << 16
+_SHORT = 5  # words of an outcome that is `accepted`
 _VERDICTS = {str(each): each for each in Verdict}
 _BLAMES = {str(each): each for each in Blame}
 _ADVICE = {str(each): each for each in Advice}
@@ -88,9 +89,8 @@ class Frames(asyncio.Protocol):
         """Say it at the end of this turn."""
         if not self._words:
             self._loop.call_soon(self.flush)
-        self._words.append(
-            (what.value, *parts)
-        )  # the bare number: an enum's member takes ten times as long to travel
+        # The bare number: an enum's member takes ten times as long to travel.
+        self._words.append((int(what), *parts))
 
     def flush(self) -> None:
         """Say now what waits."""
@@ -146,14 +146,23 @@ class Frames(asyncio.Protocol):
 
 
 def flat(outcome: Outcome) -> Word:
-    """An outcome in plain words, which travel three times faster."""
-    return (
-        outcome.verdict.value, outcome.blame.value, outcome.advice.value, outcome.code, outcome.enhanced,
-        outcome.text, outcome.phase, outcome.remote_id, outcome.wait, outcome.hint,
-    )  # fmt: skip
+    """An outcome in plain words, which travel three times faster; fewer words where a mail was accepted and there is no more to say."""
+    verdict, blame, advice, code, enhanced, text, phase, remote_id, wait, hint = outcome
+    if (
+        verdict is Verdict.ACCEPTED
+        and blame is Blame.NOBODY
+        and advice is Advice.NONE
+        and not wait
+        and not hint
+    ):
+        return code, enhanced, text, phase, remote_id
+    return verdict.value, blame.value, advice.value, code, enhanced, text, phase, remote_id, wait, hint
 
 
 def whole(words: Word) -> Outcome:
     """The outcome again."""
+    if len(words) == _SHORT:
+        code, enhanced, text, phase, remote_id = words
+        return Outcome(Verdict.ACCEPTED, Blame.NOBODY, Advice.NONE, code, enhanced, text, phase, remote_id)
     verdict, blame, advice, *rest = words
     return Outcome(_VERDICTS[verdict], _BLAMES[blame], _ADVICE[advice], *rest)

@@ -102,7 +102,9 @@ class Gate:
 
     def progress(self) -> None:
         """A mail came to its end."""
-        self._last_progress = max(self._last_progress, self._clock.monotonic())
+        now = self._clock.monotonic()
+        if now > self._last_progress:  # it lies ahead while a quota is waited for
+            self._last_progress = now
 
     def success(self) -> None:
         """A mail was accepted: the server is well."""

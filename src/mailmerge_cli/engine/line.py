@@ -5,12 +5,11 @@ Rule: whatever was handed out is settled, or handed back with RELEASED.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol, cast
 
 from mailmerge_cli.engine.desk import Parcel
 from mailmerge_cli.engine.gate import Gate
-from mailmerge_cli.engine.scribe import Written
+from mailmerge_cli.engine.scribe import Told
 from mailmerge_cli.model.mail import Mail, Outcome, Settlement, Verdict
 
 if TYPE_CHECKING:
@@ -83,14 +82,10 @@ class Line:
         return await self._engine.permit(self.number)
 
     def enter(
-        self,
-        settled: tuple[Parcel, Outcome] | None,
-        begun: Parcel | None,
-        written: Written,
-        last: Callable[[], None],
+        self, settled: tuple[Parcel, Outcome] | None, begun: Parcel | None, told: Told, mark: object
     ) -> None:
         """The same as `commit`, with a word when it is durable; see `Scribe.add`."""
-        self._engine.enter(settled, begun, written, last)
+        self._engine.enter(settled, begun, told, mark)
 
     def put_back(self, parcel: Parcel) -> None:
         """It was drawn, and not begun: others may have it."""

@@ -89,7 +89,8 @@ class Breaker:
     def hear(self, outcome: Outcome, delivery: int) -> bool:
         """Note one outcome; True when the run must stop and the `burnt` ones go back to pending."""
         if outcome.verdict is Verdict.ACCEPTED:
-            self._kind, self.burnt = None, []
+            if self._kind is not None:
+                self._kind, self.burnt = None, []
             return False
         if outcome.verdict is not Verdict.REFUSED or not self._stop_after:
             return False

@@ -11,7 +11,6 @@ from mailmerge_cli.engine.birth import Born, gone
 from mailmerge_cli.engine.desk import Parcel
 from mailmerge_cli.engine.frames import Flow, Frames, Say, Word, whole
 from mailmerge_cli.engine.line import Line, WorkerLost
-from mailmerge_cli.engine.scribe import Written
 from mailmerge_cli.engine.worker import portable
 from mailmerge_cli.errors import MailmergeError
 from mailmerge_cli.model.account import Credentials
@@ -32,6 +31,10 @@ class _Begun:
     line: Line
     parcel: Parcel
     allowed: bool = False  # the worker was told that the intent is durable
+
+
+_Mark = tuple[Frames | None, int, _Begun | None]
+"""What a record is known by once it is durable: whose, the ticket that waits for it (0: none), the content that may leave then."""
 
 
 class Post:
@@ -59,7 +62,6 @@ class Post:
         self._lines: dict[int, tuple[Line, asyncio.Future[None]]] = {}
         self._stock: dict[int, Parcel] = {}
         self._begun: dict[int, _Begun] = {}
-        self._written: list[int] = []
         self._dry = False
         self._flow = Flow.GO
         self._closed: set[int] = set()
@@ -97,16 +99,20 @@ class Post:
 
     def follow(self) -> None:
         """Tell the worker what the gate says now."""
-        for line, _ in self._lines.values():
-            if line.closed and line.number not in self._closed:
-                self._closed.add(line.number)
-                self._say(Say.CLOSE, line.number)
+        if self._lines and self._lines[max(self._lines)][0].closed:  # the highest numbers are too many first
+            self._close_some()
         for line, _ in self._lines.values():
             if (flow := flow_of(line)) is not self._flow:
                 self._flow = flow
                 self._say(Say.FLOW, flow)
             self._restock(line)
             return
+
+    def _close_some(self) -> None:
+        for line, _ in self._lines.values():
+            if line.closed and line.number not in self._closed:
+                self._closed.add(line.number)
+                self._say(Say.CLOSE, line.number)
 
     async def close(self) -> None:
         """The process ends; at the latest after some seconds, by force."""
@@ -142,12 +148,11 @@ class Post:
             return
         lines, self._lines = self._lines, {}
         for begun in self._begun.values():
-            begun.line.enter((begun.parcel, _left_by_the_dead(begun)), None, _heard, _done)
+            begun.line.enter((begun.parcel, _left_by_the_dead(begun)), None, _nobody_waits, None)
         for line, _ in lines.values():
             self._put_back(line)
             break
         self._begun = {}
-        self._written = []
         lost = WorkerLost("A worker process ended unexpectedly.")
         # Behind the scribe, who writes at the end of this turn what was entered just now.
         asyncio.get_running_loop().call_soon(_end_all, [ended for _, ended in lines.values()], lost)
@@ -193,8 +198,8 @@ class Post:
         while len(parcels) < room and (parcel := line.draw()) is not None:
             parcels.append(parcel)
         if parcels:
-            self._stock.update((parcel.delivery, parcel) for parcel in parcels)
-            self._say(Say.WORK, [tuple(one) for one in cast(_Tuples, parcels)] if self._flat else parcels)
+            self._stock |= {parcel.delivery: parcel for parcel in parcels}
+            self._say(Say.WORK, list(map(tuple, cast(_Tuples, parcels))) if self._flat else parcels)
             self._dry = False
         if len(parcels) < room and not self._dry:
             self._dry = True
@@ -214,8 +219,9 @@ class Post:
     # -- what the worker says ------------------------------------------------------------------------------------
 
     def _hear(self, words: list[Word]) -> None:
-        for say, *parts in words:
-            self._answers[say](*parts)
+        answers = self._answers
+        for word in words:
+            answers[word[0]](*word[1:])
 
     def _commit(self, ticket: int, number: int, done: int, outcome: Word | None, begun: int) -> None:
         line = self._lines[number][0]
@@ -243,49 +249,47 @@ class Post:
             else:
                 self._enter(ticket, line, None, begun)
 
-        def written(fault: Exception | None) -> None:
+        def told(_: list[object], fault: Exception | None) -> None:
             if fault is None:
                 asyncio.get_running_loop().call_soon(go_on)  # by then the run knows whether it goes on
             elif frames is not None:
                 frames.say(Say.FAULT, ticket, portable(fault))
+            self._follow_soon()
 
-        line.enter(settled, None, written, self._acknowledge)
+        line.enter(settled, None, told, None)
 
     def _enter(self, ticket: int, line: Line, settled: tuple[Parcel, Outcome] | None, begun: int) -> None:
-        entry = None
-        if begun:
-            entry = self._begun[begun] = _Begun(line, self._stock.pop(begun))
-        written = self._when_written(ticket, entry)
-        line.enter(settled, entry.parcel if entry else None, written, self._acknowledge)
+        if not begun:
+            line.enter(settled, None, self._written, (self._frames, ticket, None))
+            return
+        parcel = self._stock.pop(begun)
+        entry = self._begun[begun] = _Begun(line, parcel)
+        line.enter(settled, parcel, self._written, (self._frames, ticket, entry))
 
     def _off(self, delivery: int) -> Parcel:
         begun = self._begun.pop(delivery, None)
         return begun.parcel if begun is not None else self._stock.pop(delivery)
 
-    def _when_written(self, ticket: int, entry: _Begun | None) -> Written:
-        frames, tickets = self._frames, self._written  # this very worker's: its successor counts from 1 too
-
-        def written(fault: Exception | None) -> None:
+    def _written(self, marks: list[_Mark], fault: Exception | None) -> None:
+        """At once: contents wait for it. New parcels come behind what the run has to learn of the outcomes."""
+        ours, tickets = self._frames, []
+        for frames, ticket, begun in marks:
             if fault is not None:
                 if ticket and frames is not None:
                     frames.say(Say.FAULT, ticket, portable(fault))
-                return
-            if entry is not None:
-                entry.allowed = True
-            if ticket:
+                continue
+            if begun is not None:
+                begun.allowed = True
+            if ticket and frames is ours:  # this very worker's: its successor counts from 1 too
                 tickets.append(ticket)
+        if tickets and ours is not None:
+            ours.say(Say.WRITTEN, tickets)
+            ours.flush()
+        self._follow_soon()
 
-        return written
-
-    def _acknowledge(self) -> None:
-        """At once: contents wait for it. New parcels come behind what the run has to learn of the outcomes."""
-        if self._frames is None:
-            return
-        if self._written:
-            self._say(Say.WRITTEN, self._written.copy())
-            self._written.clear()
-            self._frames.flush()
-        asyncio.get_running_loop().call_soon(self.follow)
+    def _follow_soon(self) -> None:
+        if self._frames is not None:
+            asyncio.get_running_loop().call_soon(self.follow)
 
     def _permit(self, number: int) -> None:
         self._do(self._ask_for_permit(self._frames, self._lines[number][0]))
@@ -350,12 +354,8 @@ def _left_by_the_dead(begun: _Begun) -> Outcome:
     return Outcome(Verdict.RELEASED, text="the worker process ended", phase="content")
 
 
-def _heard(_: Exception | None) -> None:
-    """Nobody waits for this one."""
-
-
-def _done() -> None:
-    """Nobody waits for these."""
+def _nobody_waits(_: list[object], __: Exception | None) -> None:
+    """For these."""
 
 
 def _end_all(lines: list[asyncio.Future[None]], error: Exception | None) -> None:

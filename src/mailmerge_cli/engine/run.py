@@ -7,7 +7,7 @@ Rule 2: a mail that was taken is settled or handed back on every way out.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -17,7 +17,7 @@ from mailmerge_cli.engine.desk import Desk, Parcel, Tray
 from mailmerge_cli.engine.gate import Gate
 from mailmerge_cli.engine.line import Carrier, Line, WorkerLost
 from mailmerge_cli.engine.patience import Breaker, Rules
-from mailmerge_cli.engine.scribe import Scribe, Written
+from mailmerge_cli.engine.scribe import Scribe, Told
 from mailmerge_cli.engine.throttle import Throttle
 from mailmerge_cli.errors import (
     ConfigFault,
@@ -244,7 +244,11 @@ class Engine:
 
     def draw(self) -> Parcel | None:
         """The next parcel, without a permit."""
-        return self._desk.next() if self._has_more() else None
+        try:
+            return self._desk.next()
+        except MailmergeError as error:
+            self.gate.stop("", error=error)
+            return None
 
     def put_back(self, parcel: Parcel) -> None:
         """Drawn, and not begun."""
@@ -262,28 +266,25 @@ class Engine:
         if record is not None:
             await self._scribe.put(record)
 
-    def enter(
-        self, settled: Settlement | None, begun: Parcel | None, written: Written, last: Callable[[], None]
-    ) -> None:
+    def enter(self, settled: Settlement | None, begun: Parcel | None, told: Told, mark: object) -> None:
         """The same, with a word when it is durable; see `Scribe.add`."""
         record = self._record(settled, begun)
         if record is None:
-            written(None)
-            last()
+            told([mark], None)
         else:
-            self._scribe.add(record, written, last)
+            self._scribe.add(record, told, mark)
 
     def _record(self, settled: Settlement | None, begun: Parcel | None) -> Record | None:
         """What is to be written; None where nothing is: what was taken and never begun is only handed back."""
-        if settled is not None and self._never_begun(*settled):
+        if settled is not None and settled[1].verdict is Verdict.RELEASED and self._never_begun(settled[0]):
             self._desk.give_back(settled[0])
             settled = None
         if settled is None and begun is None:
             return None
         return Record(self._intent(begun), self._answer(*settled) if settled else None)
 
-    def _never_begun(self, parcel: Parcel, outcome: Outcome) -> bool:
-        return outcome.verdict is Verdict.RELEASED and parcel.delivery not in self._in_flight
+    def _never_begun(self, parcel: Parcel) -> bool:
+        return parcel.delivery not in self._in_flight
 
     def _intent(self, parcel: Parcel | None) -> Intent | None:
         if parcel is None:
@@ -293,16 +294,17 @@ class Engine:
         return Intent(parcel.delivery, parcel.message_id, self._account, first)
 
     def _answer(self, parcel: Parcel, outcome: Outcome) -> Answer:
-        outcome = _unburnt(self._blame_again(parcel, outcome))
+        if outcome.blame is Blame.TRANSPORT:
+            outcome = _unburnt(self._blame_again(parcel, outcome))
         delivery = self._desk.on_the_way[parcel.delivery].delivery
         if outcome.verdict is not Verdict.DEFERRED:
-            return Answer(parcel.delivery, outcome, self._account, parcel.message_id, of=delivery)
+            return Answer(parcel.delivery, outcome, self._account, parcel.message_id, None, "", delivery)
         next_attempt, give_up = self._rules.next_attempt(outcome, delivery, parcel.attempt, self._clock.now())
         return Answer(parcel.delivery, outcome, self._account, parcel.message_id, next_attempt, give_up)
 
     def _blame_again(self, parcel: Parcel, outcome: Outcome) -> Outcome:
-        """A mail that breaks connection after connection while others get through is itself to blame."""
-        if outcome.blame is not Blame.TRANSPORT or outcome.advice is not Advice.NONE:
+        """A mail that breaks connection after connection, for which the transport is blamed, while others get through is itself to blame."""
+        if outcome.advice is not Advice.NONE:
             return outcome
         times, sent_then = self._troubled.get(parcel.delivery, (0, self._sent))
         self._troubled[parcel.delivery] = (times + 1, sent_then)
@@ -315,8 +317,8 @@ class Engine:
         return self._book.write(batch, self._clock.now())
 
     def _after_write(self, deliveries: list[Delivery], batch: list[Record]) -> None:
-        self._begun += len(batch) - [record.begun for record in batch].count(None)
-        answers = [record.settled for record in batch if record.settled is not None]
+        self._begun += len(batch) - [begun for begun, _ in batch].count(None)
+        answers = [settled for _, settled in batch if settled is not None]
         for delivery, answer in zip(deliveries, answers, strict=True):
             self._digest(delivery, answer.outcome)
             self._tell(Settled(delivery, answer.outcome))
@@ -343,26 +345,21 @@ class Engine:
     def _heed(self, outcome: Outcome) -> None:
         """The account or the server is in trouble: slow down, wait or stop."""
         said = f"{outcome.code} {outcome.enhanced} {outcome.text}".strip()
-        text = f"{said} {outcome.hint}".strip()
+        hint, text = outcome.hint, f"{said} {outcome.hint}".strip()
         match outcome.advice:
             case Advice.QUOTA:
                 wait = timedelta(seconds=outcome.wait) or _DAY
-                self.gate.stop(
-                    "quota",
-                    resume_at=self._clock.now() + wait,
-                    error=Stopped(f"Quota used up: {text}", reason="quota"),
-                )
+                error: MailmergeError = Stopped(f"Quota used up: {said}", hint=hint, reason="quota")
+                self.gate.stop("quota", resume_at=self._clock.now() + wait, error=error)
             case Advice.STOP:
-                self.gate.stop(
-                    "breaker",
-                    error=Stopped(f"The server wants no mail from us now: {text}", reason="breaker"),
-                )
+                error = Stopped(f"The server wants no mail from us now: {said}", hint=hint, reason="breaker")
+                self.gate.stop("breaker", error=error)
             case Advice.STOP_CONFIG:
-                self.gate.stop("config", error=ConfigFault(f"The server refuses this sender: {text}"))
+                error = ConfigFault(f"The server refuses this sender: {said}", hint=hint)
+                self.gate.stop("config", error=error)
             case Advice.STOP_CREDENTIALS:
-                self.gate.stop(
-                    "credentials", error=CredentialsFault(f"The server refuses this login: {text}")
-                )
+                error = CredentialsFault(f"The server refuses this login: {said}", hint=hint)
+                self.gate.stop("credentials", error=error)
             case Advice.FEWER_CONNECTIONS if self._width > 1:
                 self._width -= 1
                 self._tell(Trouble(f"The server wants fewer connections; going on with {self._width}."))

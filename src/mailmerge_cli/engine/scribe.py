@@ -9,7 +9,9 @@ while one half of the connections waits for the disk the other half gathers, so 
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from mailmerge_cli.ledger.records import Record
 from mailmerge_cli.model.delivery import Delivery
@@ -17,8 +19,8 @@ from mailmerge_cli.model.delivery import Delivery
 Write = Callable[[Sequence[Record]], list[Delivery]]
 """Writes records in one transaction; returns the settled deliveries as they stand then, in the records' order."""
 
-Written = Callable[[Exception | None], None]
-"""Told when a record is durable, or why it is not and never will be."""
+Told = Callable[[list[Any], Exception | None], None]
+"""Told once a transaction which of its records are durable, by the marks that they were given; or why they are not and never will be."""
 
 _TURNS = 3  # of the event loop, for which a transaction may wait for more
 
@@ -42,41 +44,24 @@ class Scribe:
         self._write = write
         self._settled = settled
         self._waiting: list[Record] = []
-        self._told: list[Written] = []
-        self._last: dict[Callable[[], None], None] = {}
+        self._told: defaultdict[Told, list[Any]] = defaultdict(list)
         self._fault: Exception | None = None
 
     async def put(self, record: Record) -> None:
         """Write one record; returns when it is durable."""
         durable: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-        def written(fault: Exception | None) -> None:
-            if durable.done():
-                return  # whoever waited was cancelled; the record is written all the same
-            if fault is None:
-                durable.set_result(None)
-            else:
-                durable.set_exception(fault)
-
-        self.add(record, written)
+        self.add(record, _wake, durable)
         await durable
 
-    def add(self, record: Record, written: Written, last: Callable[[], None] | None = None) -> None:
-        """Write one record soon, and say so.
-
-        `last` is called once when all of the transaction were told, before `settled`: workers need not wait for that.
-        """
+    def add(self, record: Record, told: Told, mark: object) -> None:
+        """Write one record soon, and tell this mark of it; before `settled`, because workers need not wait for that."""
         if self._fault is not None:
-            written(self._fault)
-            if last is not None:
-                last()
+            told([mark], self._fault)
             return
-        if last is not None:
-            self._last[last] = None
         if not self._waiting:
             asyncio.get_running_loop().call_soon(self._gather, _TURNS)
         self._waiting.append(record)
-        self._told.append(written)
+        self._told[told].append(mark)
 
     def _gather(self, turns: int) -> None:
         """Write when half of the connections wait, or after some turns of the loop: the others may be there in a moment."""
@@ -88,8 +73,7 @@ class Scribe:
     def work(self) -> None:
         """Write what waits, now."""
         batch, self._waiting = self._waiting, []
-        told, self._told = self._told, []
-        last, self._last = self._last, {}
+        everybody, self._told = self._told, defaultdict(list)
         deliveries: list[Delivery] = []
         if not batch:
             return
@@ -97,9 +81,17 @@ class Scribe:
             deliveries = self._write(batch)
         except Exception as fault:  # noqa: BLE001  whatever it is: whoever waits must hear of it, or the run hangs
             self._fault = fault
-        for written in told:
-            written(self._fault)
-        for all_told in last:
-            all_told()
+        for told, marks in everybody.items():
+            told(marks, self._fault)
         if self._fault is None:
             self._settled(deliveries, batch)
+
+
+def _wake(waiting: list[asyncio.Future[None]], fault: Exception | None) -> None:
+    for durable in waiting:
+        if durable.done():
+            continue  # whoever waited was cancelled; the record is written all the same
+        if fault is None:
+            durable.set_result(None)
+        else:
+            durable.set_exception(fault)

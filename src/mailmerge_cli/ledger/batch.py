@@ -24,9 +24,15 @@ _KEEP: Final = {
     for size in SIZES
 }
 _BEGIN: Final = (
-    f"UPDATE deliveries SET state = '{target(Event.BEGIN)}', attempts = attempts + 1, message_id = ?, account = ?,"
-    " first_attempt = coalesce(first_attempt, ?), last_attempt = ?, ended = NULL, next_attempt = NULL, verdict = '',"
-    f" reason = '' WHERE id = ? AND state IN ({quoted(*origins(Event.BEGIN))})"
+    f"UPDATE deliveries SET state = '{target(Event.BEGIN)}', attempts = attempts + 1, message_id = ?1, account = ?2,"
+    " first_attempt = coalesce(first_attempt, ?3), last_attempt = ?3, ended = NULL, next_attempt = NULL, verdict = '',"
+    f" reason = '' WHERE id = ?4 AND state IN ({quoted(*origins(Event.BEGIN))})"
+)
+# What `_SETTLE` does for an accepted one, which nearly all are, with less to bind.
+_SENT: Final = (
+    f"UPDATE deliveries SET state = '{target(Event.ACCEPTED)}', verdict = '{Verdict.ACCEPTED}', ended = ?, code = ?, enhanced = ?,"
+    " reply = ?, remote_id = ?, next_attempt = NULL, reason = '' WHERE id = ?"
+    f" AND state IN ({quoted(*origins(Event.ACCEPTED))})"
 )
 _SETTLE: Final = (
     "UPDATE deliveries SET state = ?, verdict = ?, ended = ?, code = ?, enhanced = ?, reply = ?, remote_id = ?,"
@@ -54,14 +60,13 @@ class _Way(NamedTuple):
     verdict: str
     uncounted: int
     deferred: bool
-    sent: bool
 
 
 def _way(verdict: Verdict, *, transport: bool) -> _Way:
     state = target(event_of(Outcome(verdict, Blame.TRANSPORT if transport else Blame.NOBODY)))
     # A fault of account or server does not count against the row's limit (law 5).
     uncounted = int(transport and state in (State.DEFERRED, State.PENDING))
-    return _Way(state.value, verdict.value, uncounted, state is State.DEFERRED, state is State.SENT)
+    return _Way(state.value, verdict.value, uncounted, state is State.DEFERRED)
 
 
 _WAYS: Final = {
@@ -73,11 +78,13 @@ _WAYS: Final = {
 
 def _sent(was: Delivery, answer: Answer, begun: int) -> Delivery:
     """What the row of an accepted mail holds, without asking: nearly all are accepted, and a question costs as much as the answer's writing."""
-    outcome, at = answer.outcome, to_time(begun)
-    return Delivery(
-        was.id, was.run, was.row, was.key, was.address, was.content_hash, State.SENT, was.attempts + 1, answer.message_id,
-        was.first_attempt or at, at, None, outcome.code, outcome.enhanced, outcome.text, outcome.remote_id, answer.account,
-    )  # fmt: skip
+    number, run, row, key, address, content_hash, _, attempts, _, first, *_ = was
+    _, _, _, code, enhanced, text, _, remote_id, _, _ = answer.outcome
+    at = to_time(begun)
+    return tuple.__new__(Delivery, (  # as in `to_delivery`
+        number, run, row, key, address, content_hash, State.SENT, attempts + 1, answer.message_id,
+        first or at, at, None, code, enhanced, text, remote_id, answer.account, "",
+    ))  # fmt: skip
 
 
 class Batch:
@@ -93,7 +100,8 @@ class Batch:
         self._known: dict[int, Delivery] = {}
         self._records = records
         self._at = at
-        self._begins: list[tuple[str, str, int, int, int]] = []
+        self._begins: list[tuple[object, ...]] = []
+        self._sents: list[tuple[object, ...]] = []
         self._settles: list[tuple[object, ...]] = []
         self._releases: list[tuple[object, ...]] = []
         self._give_ups: list[tuple[object, ...]] = []
@@ -102,11 +110,11 @@ class Batch:
 
     def write(self, connection: sqlite3.Connection) -> list[Delivery]:
         """Runs the statements; what was settled, as it stands then. Raises `Illegal` when a row is not as this process left it."""
-        for record in self._records:
-            if record.settled is not None:
-                self._settle(connection, record.settled)
-            if record.begun is not None:
-                self._begin(connection, record.begun)
+        for begun, settled in self._records:
+            if settled is not None:
+                self._settle(connection, settled)
+            if begun is not None:
+                self._begin(connection, begun)
         self._flush(connection)
         known = self._known
         asked = [number for number in dict.fromkeys(self._settled) if number not in known]
@@ -116,11 +124,11 @@ class Batch:
         return [known[number] for number in self._settled]
 
     def _begin(self, connection: sqlite3.Connection, intent: Intent) -> None:
-        number = intent.delivery
+        number, message_id, account, first = intent
         if number in self._touched:
             self._flush(connection)  # it was settled in this very batch: that comes first
-        self._begins.append((intent.message_id, intent.account, self._at, self._at, number))
-        if not intent.first:
+        self._begins.append((message_id, account, self._at, number))
+        if not first:
             self._again.append(number)
         self._touched.add(number)
         self.in_flight[number] = self._at
@@ -134,8 +142,13 @@ class Batch:
             self._begin(connection, Intent(number, answer.message_id, answer.account))
         begun = self.in_flight.pop(number)
         self._touched.add(number)
-        if answer.of is not None and outcome.verdict is Verdict.ACCEPTED:
-            self._known[number] = _sent(answer.of, answer, begun)
+        if outcome.verdict is Verdict.ACCEPTED:
+            if answer.of is not None:
+                self._known[number] = _sent(answer.of, answer, begun)
+            self._sents.append(
+                (self._at, outcome.code, outcome.enhanced, outcome.text, outcome.remote_id, number)
+            )
+            return
         if outcome.verdict is Verdict.RELEASED:
             self._releases.append((number,))
             return
@@ -143,7 +156,7 @@ class Batch:
         due = (to_micro(answer.next_attempt) if answer.next_attempt else self._at) if way.deferred else None
         self._settles.append((
             way.state, way.verdict, self._at, outcome.code, outcome.enhanced, outcome.text, outcome.remote_id, due,
-            way.uncounted, "" if way.sent else outcome.hint, number,
+            way.uncounted, outcome.hint, number,
         ))  # fmt: skip
         if way.deferred and answer.give_up:
             self._give_ups.append((answer.give_up, number))
@@ -154,6 +167,7 @@ class Batch:
         self._again.clear()
         for sql, rows in (
             (_BEGIN, self._begins),
+            (_SENT, self._sents),
             (_SETTLE, self._settles),
             (_RELEASE, self._releases),
             (_GIVE_UP, self._give_ups),

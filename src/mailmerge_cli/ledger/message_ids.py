@@ -13,10 +13,16 @@ import secrets
 _OCTETS = 16
 
 
-def first_id(secret: bytes, run: str, key: str, domain: str) -> str:
+def seed(secret: bytes, run: str) -> hashlib.blake2b:
+    """What all first Message-IDs of a run have in common: their hash, as far as it can be made without the key."""
+    return hashlib.blake2b(f"{run}\0".encode(), key=secret, digest_size=_OCTETS)
+
+
+def first_id(seed: hashlib.blake2b, key: str, domain: str) -> str:
     """The Message-ID of a delivery that has none yet, with angle brackets; neither key nor run can be read from it."""
-    digest = hashlib.blake2b(f"{run}\0{key}".encode(), key=secret, digest_size=_OCTETS).hexdigest()
-    return f"<{digest}@{domain}>"
+    digest = seed.copy()
+    digest.update(key.encode())
+    return f"<{digest.hexdigest()}@{domain}>"
 
 
 def next_id(old: str) -> str:

@@ -13,12 +13,14 @@ import sqlite3
 import threading
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
+from functools import partial
+from hashlib import blake2b
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
 from mailmerge_cli.ledger.faults import told
-from mailmerge_cli.ledger.message_ids import first_id
+from mailmerge_cli.ledger.message_ids import first_id, seed
 from mailmerge_cli.ledger.premises import Premises
 from mailmerge_cli.ledger.records import AttemptLine
 from mailmerge_cli.ledger.rows import (
@@ -63,7 +65,7 @@ class Reading:
         self._guard = threading.RLock()
         with told(path):
             self._secret = bytes(connection.execute("SELECT secret FROM ledger").fetchone()[0])
-        self._labels: dict[int, str] = {}
+        self._seeds: dict[int, blake2b] = {}  # of the runs' Message-IDs
 
     def close(self) -> None:
         """Lets go of the file; a writer's journal is folded in."""
@@ -170,7 +172,7 @@ class Reading:
             yield from (one for one in found if states is None or one.state in states)
             return
         for page in self._pages(run, self._asked(states)):
-            yield from (to_delivery(row, orphans=self._orphans) for row in page)
+            yield from map(partial(to_delivery, orphans=self._orphans), page)
 
     def ends(self, run: Run, limit: int | None = None) -> tuple[Delivery, Delivery] | None:
         """The first and the last of the (first `limit`) deliveries that are left to send, by row; None if there is none."""
@@ -201,9 +203,9 @@ class Reading:
         """The Message-ID of the delivery's present intent: the one it has, else one in that domain."""
         if delivery.message_id:
             return delivery.message_id
-        if delivery.run not in self._labels:
-            self._labels = {run.id: run.label for run in self.runs()}
-        return first_id(self._secret, self._labels[delivery.run], delivery.key, domain)
+        if delivery.run not in self._seeds:
+            self._seeds = {run.id: seed(self._secret, run.label) for run in self.runs()}
+        return first_id(self._seeds[delivery.run], delivery.key, domain)
 
     # attempts
 

@@ -44,13 +44,16 @@ def to_time(micro: int | None) -> datetime | None:
 
 def to_delivery(row: Any, *, orphans: bool = False) -> Delivery:  # sqlite3 types no row
     """A delivery from a row of `DELIVERY`; `orphans`: what is being sent has lost its sender, so it is in doubt."""
-    (number, run, line, key, address, content_hash, state, attempts, message_id, first, last, due, *said) = (
-        row
-    )
-    return Delivery(
-        number, run, line, key or "", address, content_hash, (_AS_DOUBT if orphans else _STATES)[state], attempts,
-        message_id, to_time(first), to_time(last), to_time(due), *said,
-    )  # fmt: skip
+    (
+        number, run, line, key, address, content_hash, state, attempts, message_id, first, last, due,
+        code, enhanced, reply, remote_id, account, reason,
+    ) = row  # fmt: skip
+    # Every row comes by here twice: the tuple is made without the function of its class, in half the time.
+    return tuple.__new__(Delivery, (
+        number, run, line, key or "", address, content_hash, (_AS_DOUBT if orphans else _STATES)[state], attempts, message_id,
+        None if first is None else to_time(first), None if last is None else to_time(last), None if due is None else to_time(due),
+        code, enhanced, reply, remote_id, account, reason,
+    ))  # fmt: skip
 
 
 def to_run(row: tuple[int, str, str, str, str, int | None]) -> Run:

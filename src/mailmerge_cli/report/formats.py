@@ -20,6 +20,7 @@ from mailmerge_cli.report.lines import Value
 _HARMLESS = r"[\w<(\[/#*.:!?&$][ -!#-+\--:<-~]*"
 _PLAIN = re.compile(_HARMLESS, re.ASCII)
 _PLAIN_LINE = re.compile(rf"(?:{_HARMLESS})?(?:,(?:{_HARMLESS})?)*", re.ASCII)
+_HARMFUL_BEGIN = re.compile(r",[^\w<(\[/#*.:!?&$,]", re.ASCII)  # of a cell
 
 _BOM = b"\xef\xbb\xbf"
 
@@ -64,6 +65,33 @@ def csv_line(cells: Sequence[Value]) -> bytes:
     if line.count(",") != len(cells) - 1 or not _PLAIN_LINE.fullmatch(line):
         line = ",".join([_csv_cell(cell) for cell in cells])
     return f"{line}\r\n".encode()
+
+
+def csv_lines(rough: Sequence[str], cells: Callable[[int], Sequence[Value]]) -> bytes:
+    """Records of a CSV file, the same as `csv_line` makes of each; much quicker where all of them are harmless, as nearly always.
+
+    Args:
+        rough: of each record its cells with commas between them, as they are.
+        cells: gives the cells of a record by its place; all records have as many.
+    """
+    if not rough:
+        return b""
+    if _all_harmless(rough, len(cells(0))):
+        return ("\r\n".join(rough) + "\r\n").encode()
+    return b"".join([csv_line(cells(place)) for place in range(len(rough))])
+
+
+def _all_harmless(rough: Sequence[str], width: int) -> bool:
+    """Whether each cell is what `_HARMLESS` says, or empty, and none holds a comma of its own."""
+    text = f",{','.join(rough)}"
+    return (
+        text.isascii()
+        and text.isprintable()
+        and '"' not in text
+        and ";" not in text
+        and text.count(",") == width * len(rough)  # no record has fewer, so all have as many
+        and not _HARMFUL_BEGIN.search(text)
+    )
 
 
 def json_line(columns: Sequence[str], cells: Sequence[Value]) -> bytes:

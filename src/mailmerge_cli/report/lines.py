@@ -19,6 +19,8 @@ ATTEMPT_COLUMNS = (
     "message_id", "remote_id", "account",
 )  # fmt: skip
 
+_KEPT = 256  # moments whose texts are kept
+
 Value = str | int | None
 """A cell of a log: text, a number, or nothing."""
 
@@ -33,27 +35,25 @@ class LogLines:
             process is at work on it.
     """
 
-    __slots__ = ("_last", "_run", "_sending", "_told", "_zone")
+    __slots__ = ("_run", "_states", "_told", "_zone")
 
     def __init__(self, run: str, zone: tzinfo | None = None, sending: State = State.IN_DOUBT) -> None:
         self._run = run
         self._zone = zone
-        self._sending = sending.value
-        self._last: datetime | None = None
-        self._told = ""
+        self._states = {state: str(state) for state in State} | {State.SENDING: str(sending)}
+        self._told: dict[datetime | None, str] = {None: ""}
 
     def cells(self, delivery: Delivery) -> tuple[Value, ...]:
         """The values of `LOG_COLUMNS`, exact; whoever writes them makes them harmless."""
-        state = delivery.state
         return (
             self._run,
             delivery.row,
             delivery.key,
             delivery.address,
-            self._sending if state is State.SENDING else state.value,
+            self._states[delivery.state],
             delivery.attempts,
-            self._time(delivery.first_attempt),
-            self._time(delivery.last_attempt),
+            self._time(delivery.first_attempt) or None,
+            self._time(delivery.last_attempt) or None,
             delivery.code or None,
             delivery.enhanced,
             delivery.reply,
@@ -63,12 +63,22 @@ class LogLines:
             delivery.reason,
         )
 
+    def rough(self, delivery: Delivery) -> str:
+        """The same values with commas between them, as `csv_lines` wants them: there is a line for every mail, twice."""
+        (
+            _, _, row, key, address, _, state, attempts, message_id, first, last, _,
+            code, enhanced, reply, remote_id, account, reason,
+        ) = delivery  # fmt: skip
+        return (
+            f"{self._run},{row},{key},{address},{self._states[state]},{attempts},{self._time(first)},{self._time(last)},"
+            f"{code or ''},{enhanced},{reply},{message_id},{remote_id},{account},{reason}"
+        )
+
     def answer(self, delivery: Delivery) -> tuple[str, str, str]:
         """The values of `ANSWER_TITLES`: the reply is the server's, else the reason why nothing was sent."""
-        state = delivery.state
         return (
-            self._sending if state is State.SENDING else state.value,
-            self._time(delivery.last_attempt) or "",
+            self._states[delivery.state],
+            self._time(delivery.last_attempt),
             delivery.reply or delivery.reason,
         )
 
@@ -80,8 +90,8 @@ class LogLines:
             line.key,
             line.address,
             line.number,
-            self._time(line.started),
-            self._time(line.ended),
+            self._time(line.started) or None,
+            self._time(line.ended) or None,
             line.verdict,
             line.code or None,
             line.enhanced,
@@ -95,14 +105,16 @@ class LogLines:
         """The same, each under its column's name."""
         return dict(zip(LOG_COLUMNS, self.cells(delivery), strict=True))
 
-    def _time(self, moment: datetime | None) -> str | None:
-        # The rows of one group commit share one moment, and telling a time costs more than all the rest of a line.
-        if moment is None:
-            return None
-        if moment is not self._last:
-            self._told = iso(moment, self._zone)
-            self._last = moment
-        return self._told
+    def _time(self, moment: datetime | None) -> str:
+        """Empty if there is none."""
+        # The rows of a group commit share two or three moments, and telling a time costs more than all the rest of a line.
+        told = self._told.get(moment)
+        if told is None:
+            assert moment is not None
+            if len(self._told) > _KEPT:
+                self._told = {None: ""}
+            told = self._told[moment] = iso(moment, self._zone)
+        return told
 
 
 def iso(moment: datetime, zone: tzinfo | None = None) -> str:

@@ -7,20 +7,22 @@ Rule 2: lines are written whole, in one write, or not at all; what a crash leave
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import tzinfo
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from mailmerge_cli.model.delivery import Delivery, State
-from mailmerge_cli.report.formats import LogFormat, heading, line_writer
+from mailmerge_cli.report.formats import LogFormat, csv_lines, heading, line_writer
 from mailmerge_cli.report.lines import LOG_COLUMNS, LogLines
-from mailmerge_cli.report.log_file import check_place, told, write_log_file
+from mailmerge_cli.report.log_file import check_place, replacing, told, write_log_file
 
 _OPEN = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 _BLOCK = 1 << 16
+_SOME = 500  # lines that are made at a time
 
 
 class ResultLog:
@@ -67,7 +69,7 @@ class ResultLog:
         """
         if self._fd < 0:
             return
-        lines = b"".join([self._line(self.lines.cells(delivery)) for delivery in deliveries])
+        lines = self._lines(deliveries)
         try:
             done = os.write(self._fd, lines)
         except OSError:
@@ -85,7 +87,15 @@ class ResultLog:
             LedgerFault: it cannot be written; the old file is then still there.
         """
         self.close()
-        write_log_file(self.path, LOG_COLUMNS, map(self.lines.cells, deliveries))
+        if self._form is LogFormat.XLSX:
+            write_log_file(self.path, LOG_COLUMNS, map(self.lines.cells, deliveries))
+            return
+        check_place(self.path)
+        rows = iter(deliveries)
+        with told(self.path), replacing(self.path) as out:
+            out.write(heading(self._form, LOG_COLUMNS))
+            while some := list(islice(rows, _SOME)):
+                out.write(self._lines(some))
 
     def close(self) -> None:
         """Close the file; what was added stays."""
@@ -100,6 +110,12 @@ class ResultLog:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _lines(self, deliveries: Sequence[Delivery]) -> bytes:
+        lines = self.lines
+        if self._form is LogFormat.CSV:
+            return csv_lines([lines.rough(one) for one in deliveries], lambda at: lines.cells(deliveries[at]))
+        return b"".join([self._line(lines.cells(one)) for one in deliveries])
 
     def _mend(self) -> None:
         """Drop a half last line, and the zeros that a power failure leaves; give an empty file its heading."""

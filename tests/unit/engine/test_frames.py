@@ -6,7 +6,7 @@ import asyncio
 import pickle
 import socket
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mailmerge_cli.engine.frames import Frames, Say, flat, whole
@@ -28,8 +28,29 @@ outcomes = st.builds(
     st.text(max_size=20),
 )
 
+accepted = st.builds(
+    Outcome,
+    st.just(Verdict.ACCEPTED),
+    st.sampled_from([Blame.NOBODY, Blame.NOBODY, Blame.TRANSPORT]),
+    st.sampled_from([Advice.NONE, Advice.NONE, Advice.SLOW_DOWN]),
+    code=st.integers(0, 599),
+    enhanced=st.text(max_size=8),
+    text=st.text(max_size=40),
+    phase=st.text(max_size=12),
+    remote_id=st.text(max_size=12),
+    wait=st.sampled_from([0.0, 1.0]),
+    hint=st.sampled_from(["", "look"]),
+)
 
-@given(outcomes)
+
+@given(st.one_of(outcomes, accepted))
+@example(
+    Outcome(Verdict.ACCEPTED, code=250, enhanced="2.0.0", text="Ok", phase="end of data", remote_id="77")
+)
+@example(Outcome(Verdict.ACCEPTED, hint="look"))
+@example(Outcome(Verdict.ACCEPTED, wait=1.0))
+@example(Outcome(Verdict.ACCEPTED, Blame.TRANSPORT))
+@example(Outcome(Verdict.ACCEPTED, advice=Advice.SLOW_DOWN))
 def test_an_outcome_comes_out_as_it_went_in(outcome: Outcome) -> None:
     """All of its fields."""
     assert whole(flat(outcome)) == outcome

@@ -96,18 +96,22 @@ def test_K08_everybody_who_waits_hears_of_a_fault_and_all_later_ones_too(fault: 
 
 
 def test_workers_are_told_before_the_run_hears_of_outcomes() -> None:
-    """The order: durable, told one by one, `last` once, then the digest."""
-    disk, story = Disk(), []
+    """The order: durable, each listener told once of all its records, then the digest."""
+    disk = Disk()
+    story: list[tuple[str, list[int]]] = []
 
     async def go() -> None:
-        scribe = Scribe(disk.write, lambda deliveries, batch: story.append("digest"), lambda: 1)
+        scribe = Scribe(disk.write, lambda deliveries, batch: story.append(("digest", [])), lambda: 1)
 
-        def last() -> None:
-            story.append("last")
+        def one(marks: list[int], fault: Exception | None) -> None:
+            story.append((f"one {fault}", marks))
 
-        for number in (1, 2):
-            scribe.add(record(number), lambda _: story.append("told"), last)
+        def other(marks: list[int], fault: Exception | None) -> None:
+            story.append((f"other {fault}", marks))
+
+        for number in (1, 2, 3):
+            scribe.add(record(number), other if number == 2 else one, number)
         scribe.work()
 
     asyncio.run(go())
-    assert story == ["told", "told", "last", "digest"]
+    assert story == [("one None", [1, 3]), ("other None", [2]), ("digest", [])]

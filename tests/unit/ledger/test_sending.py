@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import sqlite3
 import threading
 from datetime import timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mailmerge_cli.errors import LedgerFault
 from mailmerge_cli.ledger.ledger import Ledger
+from mailmerge_cli.ledger.message_ids import first_id, seed
 from mailmerge_cli.ledger.records import Answer, Intent, Record
 from mailmerge_cli.model.delivery import Counts, State
 from mailmerge_cli.model.mail import Blame, Outcome, Verdict
@@ -222,6 +226,42 @@ def test_settle_and_begin_again_in_one_batch(book: Book) -> None:
 
     assert book.states(run) == {"A": "sending", "B": "sent"}
     assert book.settle(run, "A", ACCEPTED).attempts == 1
+
+
+@pytest.mark.parametrize("before", [(), (DEFERRED,), (DEFERRED, THROTTLED), (REFUSED,)])
+def test_what_is_told_of_an_accepted_mail_is_what_the_ledger_holds(
+    book: Book, before: tuple[Outcome, ...]
+) -> None:
+    """Nearly always it is put together without asking; it is the same as what stands in the row, whatever came before."""
+    run = book.enter(entry("A"), entry("B", 3))
+    for outcome in before:
+        book.send(run, "A", outcome)
+    if before == (REFUSED,):
+        book.ledger.undo(run, [book.get(run, "A").id], "taken back")
+    was = book.get(run, "A")
+    book.begin(run, "A")
+    wordy = ACCEPTED._replace(hint="look", blame=Blame.TRANSPORT, wait=3.0)
+    answers = [
+        Answer(was.id, wordy, "hr", book.ledger.message_id(was, "example.org"), of=was),
+        Answer(book.get(run, "B").id, ACCEPTED, "hr", "<b@example.org>"),
+    ]
+
+    told = book.ledger.write([Record(settled=answer) for answer in answers], book.tick())
+
+    assert told == [book.get(run, "A"), book.get(run, "B")]
+    assert (told[0].state, told[0].reason, told[0].next_attempt) == (State.SENT, "", None)
+    assert told[0].attempts == was.attempts + 1
+    ends = [(one.ended, one.verdict) for one in book.ledger.attempts(run, ["A", "B"])]
+    assert ends[-2:] == [(book.now, "accepted")] * 2
+
+
+@given(st.text(max_size=20), st.text(max_size=8), st.binary(min_size=32, max_size=32))
+def test_a_first_message_id_never_changes(key: str, label: str, secret: bytes) -> None:
+    """A run that an older version has begun goes on with the same ones: RFC 7693 keyed by the secret, of label, NUL and key."""
+    digest = hashlib.blake2b(f"{label}\0{key}".encode(), key=secret, digest_size=16).hexdigest()
+    common = seed(secret, label)
+
+    assert [first_id(common, key, "example.org") for _ in range(2)] == [f"<{digest}@example.org>"] * 2
 
 
 def test_every_attempt_is_told_in_order(book: Book) -> None:

@@ -13,10 +13,13 @@ from hypothesis import strategies as st
 
 from mailmerge_cli.errors import UsageFault
 from mailmerge_cli.report.escape import defuse, visible
-from mailmerge_cli.report.formats import LogFormat, csv_line, json_line, log_chunks
+from mailmerge_cli.report.formats import LogFormat, csv_line, csv_lines, json_line, log_chunks
 
 TEXT = st.text(st.characters()) | st.text(st.sampled_from("=+-@\t\r\n '\";,aé王"), max_size=8)
 CELLS = st.lists(TEXT | st.integers(0) | st.none(), min_size=1, max_size=6)
+PLAIN = st.text(st.sampled_from("ab1-. :<@"), max_size=6) | st.sampled_from(
+    ["", "a;b", "a,b", 'a"', "a\r\nb", "a\n", "é", "=", " a"]
+)
 
 
 @given(CELLS)
@@ -42,6 +45,26 @@ def test_L04_a_csv_record_is_one_line(cells: list[str | int | None]) -> None:
     """No cell brings a line break of its own, so that a half record can be told from a whole one."""
     assert csv_line(cells).count(b"\n") == 1
     assert csv_line(cells).count(b"\r") == 1
+
+
+@given(
+    st.integers(1, 3).flatmap(
+        lambda width: st.lists(st.lists(PLAIN, min_size=width, max_size=width), max_size=4)
+    )
+)
+def test_lines_made_together_are_those_made_one_by_one(records: list[list[str]]) -> None:
+    """Whether one look was enough for all of them or not."""
+    rough = [",".join(cells) for cells in records]
+
+    assert csv_lines(rough, lambda at: records[at]) == b"".join(map(csv_line, records))
+
+
+@given(CELLS)
+def test_a_line_made_quickly_is_the_one_made_slowly(cells: list[str | int | None]) -> None:
+    """Of any cells at all."""
+    rough = ",".join("" if cell is None else str(cell) for cell in cells)
+
+    assert csv_lines([rough], lambda _: cells) == csv_line(cells)
 
 
 @given(CELLS)

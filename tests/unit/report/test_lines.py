@@ -56,6 +56,31 @@ def test_a_row_never_tried_has_no_times_and_no_code() -> None:
 
 
 @pytest.mark.parametrize("shown", [State.IN_DOUBT, State.PENDING])
+@pytest.mark.parametrize("state", State)
+@pytest.mark.parametrize("late", [None, MOMENT + timedelta(hours=1)])
+def test_a_rough_line_holds_the_same_cells(shown: State, state: State, late: datetime | None) -> None:
+    """What is made for every mail is what is told of it elsewhere."""
+    lines, one = (
+        LogLines("r", SHANGHAI, sending=shown),
+        delivery(1, state, last_attempt=late, code=0 if late else 550),
+    )
+
+    told = ["" if cell is None else str(cell) for cell in lines.cells(one)]
+
+    assert lines.rough(one) == ",".join(told)
+
+
+def test_many_moments_are_told_in_bounded_memory() -> None:
+    """More than are kept: each is told right, the first one a second time too."""
+    moments = [MOMENT + timedelta(seconds=gone) for gone in range(600)]
+    lines = LogLines("r", UTC)
+
+    told = [lines.record(delivery(1, last_attempt=moment))["last_attempt"] for moment in [*moments, MOMENT]]
+
+    assert told == [iso(moment, UTC) for moment in [*moments, MOMENT]]
+
+
+@pytest.mark.parametrize("shown", [State.IN_DOUBT, State.PENDING])
 def test_a_begun_row_is_shown_as_the_caller_knows_it(shown: State) -> None:
     """`sending` is no word of the contract: it is in doubt once its sender is gone, and pending while it works."""
     assert LogLines("r", UTC, sending=shown).record(delivery(1, State.SENDING))["state"] == shown.value

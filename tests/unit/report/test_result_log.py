@@ -160,6 +160,21 @@ def test_rewrite_leaves_one_line_a_recipient(tmp_path: Path) -> None:
     assert [file.name for file in tmp_path.iterdir()] == ["r.csv"]
 
 
+@pytest.mark.parametrize("ending", ["csv", "jsonl"])
+def test_a_long_rewrite_is_line_for_line_what_each_row_is(tmp_path: Path, ending: str) -> None:
+    """However many rows are made at a time, and whether or not one of them needs care."""
+    path = tmp_path / f"r.{ending}"
+    rows = [delivery(number, reply="=1;2" if number == 700 else "Ok") for number in range(1, 1203)]
+    results = log(path).open()
+
+    results.rewrite(iter(rows))
+
+    line = line_writer(LogFormat(ending), LOG_COLUMNS)
+    one_by_one = b"".join(line(results.lines.cells(row)) for row in rows)
+    assert path.read_bytes() == heading(LogFormat(ending), LOG_COLUMNS) + one_by_one
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
 def test_K13_a_rewrite_that_fails_leaves_the_old_log(tmp_path: Path) -> None:
     """A ledger that breaks in the middle of telling costs no line of what was there, and leaves no rubbish."""
 
