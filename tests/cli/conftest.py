@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,13 +9,6 @@ import pytest
 from support.arrivals import url
 from support.program import people, write_campaign, write_toml
 from support.scripted_smtp import ScriptedServer
-
-
-@pytest.fixture
-def server() -> Iterator[ScriptedServer]:
-    """Takes everything until its `replies` say otherwise."""
-    with ScriptedServer() as server:
-        yield server
 
 
 @pytest.fixture

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import stat
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pytest
 from keyring.backends import fail
 
-from mailmerge_cli.cli.main import main
 from mailmerge_cli.config import keychain
 from mailmerge_cli.config.accounts_file import load_accounts
 from support.keyrings import LockedKeyring, MemoryKeyring, PlainTextKeyring, keyring_in_place
-from support.program import Ran
+from support.program import Ran, run_here
 from support.scripted_smtp import Close, ScriptedServer
+
+pytestmark = pytest.mark.usefixtures("ring")
 
 SECRET = "hunter2-ünd-mehr"
 USERS = {"hr@example.org": SECRET}
@@ -39,14 +38,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def account(*words: object, stdin: str = "") -> Ran:
     """Run `mailmerge account …` in this process, without a terminal."""
-    out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2))
-    before, sys.stdin = sys.stdin, io.TextIOWrapper(io.BytesIO(stdin.encode()), encoding="utf-8")
-    try:
-        with redirect_stdout(out), redirect_stderr(err):
-            code = main(["account", *map(str, words)])
-    finally:
-        sys.stdin = before
-    return Ran(code, out.buffer.getvalue().decode(), err.buffer.getvalue().decode())  # type: ignore[attr-defined]
+    return run_here("account", *words, stdin=stdin.encode())
 
 
 def local(server: ScriptedServer) -> tuple[object, ...]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from support.certificates import ca_file, server_context
-from support.keyrings import MemoryKeyring, keyring_in_place
+from support.keyrings import MemoryKeyring
 from support.program import Ran, people, run_here, run_process, write_campaign, write_toml
 from support.scripted_smtp import ScriptedServer
 
@@ -44,14 +44,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = write_campaign(tmp_path / "c", people(6))
     monkeypatch.chdir(folder)
     return folder
-
-
-@pytest.fixture
-def ring() -> Iterator[MemoryKeyring]:
-    """A keyring in memory."""
-    ring = MemoryKeyring()
-    with keyring_in_place(ring):
-        yield ring
 
 
 @pytest.fixture

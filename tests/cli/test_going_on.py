@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import struct
-import zlib
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from mailmerge_cli.cli import prepare as preparing
 from support.arrivals import got, once
+from support.parts import Change, edit, repaint, turn_round, write_parts
 from support.program import Ran, people, run_here, states, write_campaign
 from support.scripted_smtp import ScriptedServer
 
@@ -42,36 +39,13 @@ Subject: For {{ name }}
 
 <p>{{ company }} {% include "foot.html" %} {{ token }} <img src="logo.png" alt="logo"></p>
 """
-Change = Callable[[Path], None]
-
-
-def _png(colour: int) -> bytes:
-    def chunk(kind: bytes, content: bytes) -> bytes:
-        return (
-            struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
-        )
-
-    head = struct.pack(">IIBBBBB", 1, 1, 8, 0, 0, 0, 0)
-    pixel = zlib.compress(bytes([0, colour]))
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", pixel) + chunk(b"IEND", b"")
-
-
-@pytest.fixture
-def server() -> Iterator[ScriptedServer]:
-    with ScriptedServer() as server:
-        yield server
 
 
 @pytest.fixture(params=["1", pytest.param("2", marks=pytest.mark.slow)])
 def begun(tmp_path: Path, own_home: Path, server: ScriptedServer, request: pytest.FixtureRequest) -> Path:
     """Six people, of whom two have their mail."""
     folder = write_campaign(tmp_path / "c", people(6), toml=TOML.format(workers=request.param))
-    for name, text in {
-        "letter.html": LETTER, "foot.html": "<b>{{ id }}</b>", "letter.txt": "Text {{ id }} {{ token }}",
-        "gone.txt": "a@example.org\n", "terms.txt": "terms",
-    }.items():  # fmt: skip
-        (folder / name).write_text(text, encoding="utf-8")
-    (folder / "logo.png").write_bytes(_png(1))
+    write_parts(folder, LETTER, text="Text {{ id }} {{ token }}")
     accounts = own_home / "accounts.toml"
     accounts.touch(mode=0o600)
     accounts.write_text(ACCOUNT.format(port=server.port))
@@ -84,28 +58,12 @@ def send(folder: Path, *words: str) -> Ran:
     return run_here("send", folder, "--yes", "--json", *words)
 
 
-def _edit(name: str, old: str, new: str) -> Change:
-    """So that neither size (where the texts are as long) nor time shows it."""
-
-    def change(folder: Path) -> None:
-        file = folder / name if name != "accounts.toml" else Path(os.environ["MAILMERGE_HOME"]) / name
-        before, text = file.stat(), file.read_text(encoding="utf-8")
-        assert old in text
-        with file.open("r+", encoding="utf-8", newline="") as opened:
-            opened.write(text.replace(old, new))
-            opened.truncate()
-        os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
-
-    return change
-
-
-def _image(folder: Path) -> None:
-    (folder / "logo.png").write_bytes(_png(2))
-
-
-def _turned(folder: Path) -> None:
-    header, *rows = (folder / "people.csv").read_text().splitlines()
-    (folder / "people.csv").write_text("\n".join([header, *reversed(rows)]) + "\n")
+def each_his_own(server: ScriptedServer) -> None:
+    """All six have one mail, and it holds nobody's token but theirs."""
+    assert once(*range(1, 7)) == got(server)
+    for mail in server.accepted:
+        number = int(mail.recipients[0][1:].partition("@")[0])
+        assert [number] == [n for n in range(1, 7) if f"tok{n:06d}x".encode() in mail.content]
 
 
 def test_an_unchanged_run_goes_on_without_a_second_plan(
@@ -120,39 +78,34 @@ def test_an_unchanged_run_goes_on_without_a_second_plan(
     ran = send(begun)
 
     assert (0, 4, 6) == (ran.code, ran.json["sent_now"], ran.json["counts"]["sent"]), ran.err
-    assert once(*range(1, 7)) == got(server)
-    for mail in server.accepted:
-        number = int(mail.recipients[0][1:].partition("@")[0])
-        assert f"tok{number:06d}x".encode() in mail.content
+    each_his_own(server)
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        pytest.param(_edit("people.csv", "p4@", "q4@"), id="an address"),
-        pytest.param(_edit("people.csv", "tok000004x", "tok000009x"), id="a cell"),
-        pytest.param(_edit("people.csv", "6,Person 6", "7,Person 6"), id="a key"),
-        pytest.param(_edit("people.csv", "\n6,", "\nX,"), id="a row that is not selected any more"),
-        pytest.param(_edit("letter.html", "<p>", "<p>Dear "), id="the template"),
-        pytest.param(_edit("letter.html", "Subject: For", "Subject: Für"), id="the subject"),
-        pytest.param(_edit("letter.html", "Subject", "From: boss@example.org\nSubject"), id="From"),
-        pytest.param(_edit("foot.html", "<b>", "<i>"), id="an included file"),
-        pytest.param(_edit("letter.txt", "Text", "Next"), id="the text beside it"),
-        pytest.param(_image, id="an image"),
-        pytest.param(_edit("terms.txt", "terms", "sterm"), id="a shared attachment"),
-        pytest.param(_edit("gone.txt", "a@", "p4@"), id="an exclusion"),
-        pytest.param(_edit("campaign.toml", '"Example"', '"Elpmaxe"'), id="a value"),
-        pytest.param(_edit("campaign.toml", "id != 'X'", "id != '5'"), id="where"),
-        pytest.param(_edit("campaign.toml", '["example.org"]', '["example.com"]'), id="domains"),
-        pytest.param(_edit("campaign.toml", 'key = "id"', 'key = "token"'), id="the key column"),
-        pytest.param(_edit("campaign.toml", 'attachments = ["terms.txt"]', ""), id="no attachment"),
-        pytest.param(_edit("campaign.toml", "where =", 'required = ["X"]\nwhere ='), id="a required column"),
-        pytest.param(_edit("accounts.toml", "Office <office@", "Office <off1ce@"), id="the account's sender"),
-        pytest.param(
-            _edit("accounts.toml", "sender", 'envelope_from = "b@example.org"\nsender'), id="envelope_from"
-        ),
-    ],
-)
+CHANGES: dict[str, Change] = {
+    "an address": edit("people.csv", "p4@", "q4@"),
+    "a cell": edit("people.csv", "tok000004x", "tok000009x"),
+    "a key": edit("people.csv", "6,Person 6", "7,Person 6"),
+    "a row that is not selected any more": edit("people.csv", "\n6,", "\nX,"),
+    "the template": edit("letter.html", "<p>", "<p>Dear "),
+    "the subject": edit("letter.html", "Subject: For", "Subject: Für"),
+    "From": edit("letter.html", "Subject", "From: boss@example.org\nSubject"),
+    "an included file": edit("foot.html", "<b>", "<i>"),
+    "the text beside it": edit("letter.txt", "Text", "Next"),
+    "an image": repaint,
+    "a shared attachment": edit("terms.txt", "terms", "sterm"),
+    "an exclusion": edit("gone.txt", "a@", "p4@"),
+    "a value": edit("campaign.toml", '"Example"', '"Elpmaxe"'),
+    "where": edit("campaign.toml", "id != 'X'", "id != '5'"),
+    "domains": edit("campaign.toml", '["example.org"]', '["example.com"]'),
+    "the key column": edit("campaign.toml", 'key = "id"', 'key = "token"'),
+    "no attachment": edit("campaign.toml", 'attachments = ["terms.txt"]', ""),
+    "a required column": edit("campaign.toml", "where =", 'required = ["X"]\nwhere ='),
+    "the account's sender": edit("accounts.toml", "Office <office@", "Office <off1ce@"),
+    "envelope_from": edit("accounts.toml", "sender", 'envelope_from = "b@example.org"\nsender'),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 def test_whatever_changed_is_told_before_anybody_gets_it(
     begun: Path, server: ScriptedServer, change: Change
 ) -> None:
@@ -167,7 +120,7 @@ def test_whatever_changed_is_told_before_anybody_gets_it(
 
 def test_what_was_accepted_is_what_is_sent(begun: Path, server: ScriptedServer) -> None:
     """Accepted once, it is the plan: who is left gets the new mail, who has one gets none; and the call after that is quiet."""
-    _edit("letter.html", "<p>", "<p>Second edition ")(begun)
+    edit("letter.html", "<p>", "<p>Second edition ")(begun)
     assert 65 == send(begun).code
     assert 75 == (ran := send(begun, "--accept-changes", "--limit", "2")).code, ran.err
     assert 0 == (ran := send(begun)).code, ran.err
@@ -179,14 +132,10 @@ def test_what_was_accepted_is_what_is_sent(begun: Path, server: ScriptedServer) 
 
 def test_another_order_is_no_change_and_each_still_gets_his_own(begun: Path, server: ScriptedServer) -> None:
     """The numbers of the rows follow the list, and nobody gets the mail of who stands there now."""
-    _turned(begun)
+    turn_round(begun)
     assert 0 == (ran := send(begun)).code, ran.err
 
-    assert once(*range(1, 7)) == got(server)
-    for mail in server.accepted:
-        number = int(mail.recipients[0][1:].partition("@")[0])
-        assert f"tok{number:06d}x".encode() in mail.content
-        assert 1 == sum(f"tok{n:06d}x".encode() in mail.content for n in range(1, 7))
+    each_his_own(server)
 
 
 def test_a_slip_that_changes_is_noticed_though_only_a_cell_names_it(

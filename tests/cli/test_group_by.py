@@ -244,7 +244,7 @@ def test_preview_finds_a_mail_by_any_of_its_lines(shop: Path) -> None:
     """A person looks at a line of the sheet and wants the mail that it is in."""
     shown = [run_here("preview", "--row", row, "--json").json for row in (3, 6)]
 
-    assert shown[0] == shown[1] or shown[0]["row"] == shown[1]["row"] == 3
+    assert shown[0] == shown[1]
     assert "Vase" in shown[1]["mail"]
     assert run_here("preview", "--row", "7").code == 65
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from support.keyrings import MemoryKeyring, keyring_in_place
+from support.keyrings import MemoryKeyring
 from support.program import run_here, run_process, states
 from support.sealed_books import seal
 from support.tables import write_workbook
@@ -40,14 +39,6 @@ def write_toml(folder: Path, more: str = "") -> None:
         f'account = "outbox:out"\n[recipients]\nfile = "pay.xlsx"\n{more}\n[message]\nfile = "m.txt"\n',
         encoding="utf-8",
     )
-
-
-@pytest.fixture
-def ring() -> Iterator[MemoryKeyring]:
-    """A keyring in memory."""
-    ring = MemoryKeyring()
-    with keyring_in_place(ring):
-        yield ring
 
 
 def test_sent_with_the_password_of_a_variable(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

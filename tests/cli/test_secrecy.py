@@ -5,15 +5,17 @@ from __future__ import annotations
 import base64
 import os
 import stat
-import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from support.certificates import ca_file, server_context
-from support.program import command, ended, run_here, running, write_campaign, write_toml
-from support.scripted_smtp import Close, Delay, Keep, ScriptedServer
+from support.processes import shown, workers_of
+from support.program import ended, run_here, running, write_campaign, write_toml
+from support.scripted_smtp import Close, Command, Delay, Keep, ScriptedServer
+from support.soon import wait_for
 from support.tables import write_workbook
 
 USER = "hr@example.org"
@@ -217,34 +219,30 @@ def test_modes_hold_while_the_run_is_under_way(home: Path, server: ScriptedServe
 
 
 @pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="needs /proc")
-def test_the_process_list_shows_no_secret(home: Path, server: ScriptedServer) -> None:
+def test_the_process_list_shows_no_secret(
+    home: Path, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """/proc/<pid>/cmdline and environ of the sender and of all its children, while it sends: no password but where the person put it."""
-    server.replies["END"] = lambda _: Delay(0.3)
-    environ = {key: value for key, value in os.environ.items() if key != "MAILMERGE_PASSWORD_HR"}
-    with subprocess.Popen(
-        command("send", home / "c", "--yes", "--password-stdin", "--workers", "2"), cwd=home / "cwd", env=environ,
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    ) as sender:  # fmt: skip
-        assert sender.stdin is not None
-        sender.stdin.write(SECRET.encode() + b"\n")
-        sender.stdin.close()
-        sender.stdin = None
-        server.wait_for(lambda s: len(s.accepted) >= 1, 60)
-        seen = [
-            (process / name).read_bytes() for process in _family(sender.pid) for name in ("cmdline", "environ")
-        ]  # fmt: skip
-        out, err = sender.communicate(timeout=60)
+    sending, looked = threading.Event(), threading.Event()
 
-    assert (sender.returncode, len(server.accepted)) == (0, 3), err
-    assert seen
-    for text in (*seen, out, err):
+    def end(_: Command) -> None:
+        sending.set()
+        looked.wait(60)
+
+    server.replies["END"] = end
+    monkeypatch.delenv("MAILMERGE_PASSWORD_HR")
+    words = ("send", home / "c", "--yes", "--password-stdin", "--workers", "2", "--connections", "2")
+    with running(*words, cwd=home / "cwd", stdin=SECRET.encode() + b"\n") as sender:
+        wait_for(lambda: sending.is_set() and len(workers_of(sender.pid)) == 2)
+        workers, listed = workers_of(sender.pid), shown(sender.pid)
+        looked.set()
+        ran = ended(sender)
+
+    assert (ran.code, len(server.accepted)) == (0, 3), ran.err
+    assert len(workers) == 2
+    assert {sender.pid, *workers} <= {pid for pid, text in listed.items() if text}
+    for text in (*listed.values(), ran.out, ran.err):
         assert found_in(text, PASSWORDS) == []
-
-
-def _family(pid: int) -> list[Path]:
-    """A process and all below it."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [Path(f"/proc/{pid}"), *(member for child in children for member in _family(int(child)))]
 
 
 def test_a_bug_tells_no_cell(home: Path, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 
 from support.certificates import ca_file, server_context
-from support.processes import wait_until_gone, workers_of
-from support.program import command, run_here, run_process, write_campaign, write_toml
+from support.processes import shown, wait_until_gone, workers_of
+from support.program import command, ended, run_here, run_process, running, write_campaign, write_toml
 from support.scripted_smtp import Delay, ScriptedServer
 from support.sealed_books import seal
 from support.tables import write_workbook
@@ -109,42 +109,25 @@ def assert_private(home: Path, *may_hold: str) -> set[str]:
     return holds
 
 
-def family(pid: int) -> bytes:
-    """What the process list shows of a process and its workers."""
-    seen = b""
-    for each in [pid, *workers_of(pid)]:
-        for name in ("cmdline", "environ"):
-            try:
-                seen += Path(f"/proc/{each}/{name}").read_bytes()
-            except OSError:
-                continue
-    return seen
-
-
 def test_C14_L03_workers_that_are_refused_and_killed_tell_nothing(home: Path, server: ScriptedServer) -> None:
     """--debug, --verbose, a log file, a refusal, a worker dead by kill -9: no password and no cell in output, files or process list."""
     server.replies["RCPT TO:<p3@"] = "550 5.1.1 no such user"
     words = ("send", home / "c", "--yes", "--password-stdin", "--debug", "--verbose", "--log-file", "run.log")
-    with subprocess.Popen(
-        command(*words), cwd=home / "cwd", stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as sender:  # fmt: skip
-        assert sender.stdin is not None
-        sender.stdin.write(SECRET.encode() + b"\n")
-        sender.stdin.close()
-        sender.stdin = None
+    with running(*words, cwd=home / "cwd", stdin=SECRET.encode() + b"\n") as sender:
         server.wait_for(lambda seen: len(seen.accepted) >= 6, 60)
-        shown = family(sender.pid)
+        listed = shown(sender.pid)
         under_way = assert_private(home)
         workers = workers_of(sender.pid)
         os.kill(workers[0], signal.SIGKILL)
-        out, err = sender.communicate(timeout=60)
+        ran = ended(sender)
 
-    assert sender.returncode in (1, 3), err
+    assert ran.code in (1, 3), ran.err
     assert len(workers) == 2
-    assert b"worker" in err
-    assert b"AUTH" in out + err, "the conversation is shown"
+    assert {sender.pid, *workers} <= {pid for pid, text in listed.items() if text}
+    assert "worker" in ran.err
+    assert "AUTH" in ran.out + ran.err, "the conversation is shown"
     assert len(server.accepted) >= COUNT - 1 - 4
-    for text in (shown, out, err):
+    for text in (*listed.values(), ran.out, ran.err):
         assert [] == found_in(text, [*PASSWORDS, *CELLS])
     assert set() == under_way | assert_private(home)
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import struct
-import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -24,6 +22,7 @@ from mailmerge_cli.model.account import Account
 from mailmerge_cli.model.campaign import Campaign
 from mailmerge_cli.render.template import Template
 from support.arrivals import got, once
+from support.parts import Change, edit, repaint, turn_round, write_parts
 from support.program import people, run_here, write_campaign, write_list
 from support.scripted_smtp import ScriptedServer
 
@@ -61,42 +60,16 @@ ACCOUNT = Account(
     sender="hr@example.org",
     envelope_from="back@example.org",
 )
-Change = Callable[[Path], None]
-
-
-def _png(colour: int) -> bytes:
-    def chunk(kind: bytes, content: bytes) -> bytes:
-        return (
-            struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
-        )
-
-    head = struct.pack(">IIBBBBB", 1, 1, 8, 0, 0, 0, 0)
-    pixel = zlib.compress(bytes([0, colour]))
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", pixel) + chunk(b"IEND", b"")
 
 
 def _write(name: str, text: str) -> Change:
-    return lambda folder: (folder / name).write_text(text, encoding="utf-8") and None
-
-
-def _edit(name: str, old: str, new: str) -> Change:
-    def change(folder: Path) -> None:
-        text = (folder / name).read_text(encoding="utf-8")
-        assert old in text
-        (folder / name).write_text(text.replace(old, new), encoding="utf-8")
-
-    return change
+    return lambda folder: (folder / name).write_text(text, encoding="utf-8")
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     folder = write_campaign(tmp_path / "c", people(5), toml=TOML)
-    for name, text in {
-        "letter.html": LETTER, "foot.html": "<b>{{ id }}</b>", "letter.txt": "Text {{ id }}", "gone.txt": "a@example.org\n",
-        "terms.txt": "terms",
-    }.items():  # fmt: skip
-        _write(name, text)(folder)
-    (folder / "logo.png").write_bytes(_png(1))
+    write_parts(folder, LETTER)
     return folder
 
 
@@ -178,61 +151,38 @@ def _figures(preparation: Preparation) -> tuple[int, ...]:
     return plan.read, plan.unselected, plan.mails, plan.skipped, plan.attachments
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        pytest.param(_edit("people.csv", "p3@", "q3@"), id="a cell"),
-        pytest.param(
-            lambda folder: (folder / "people.csv").write_text(_turned(folder)),
-            id="the order",
-        ),
-        pytest.param(_edit("letter.html", "<p>", "<p>Dear "), id="the template"),
-        pytest.param(_edit("letter.html", "hr@example.org", "boss@example.org"), id="From"),
-        pytest.param(_edit("foot.html", "<b>", "<i>"), id="an included file"),
-        pytest.param(_write("letter.txt", "Other {{ id }}"), id="the text beside it"),
-        pytest.param(lambda folder: (folder / "letter.txt").unlink(), id="no text beside it"),
-        pytest.param(lambda folder: (folder / "logo.png").write_bytes(_png(2)), id="an image"),
-        pytest.param(_write("terms.txt", "other terms"), id="a shared attachment"),
-        pytest.param(_edit("gone.txt", "a@", "p2@"), id="an excluded address"),
-        pytest.param(_write("gone.txt", "a@example.org\n@example.com\n"), id="an excluded domain"),
-        pytest.param(_edit("campaign.toml", '"Example"', '"Other"'), id="a value"),
-        pytest.param(_edit("campaign.toml", "id != 'X'", "id != 'Y'"), id="where"),
-        pytest.param(_edit("campaign.toml", '["name"]', '["id"]'), id="required"),
-        pytest.param(_edit("campaign.toml", 'key = "id"', 'key = "name"'), id="the key column"),
-        pytest.param(
-            _edit("campaign.toml", 'no_address = "skip"', 'no_address = "refuse"'),
-            id="no_address",
-        ),
-        pytest.param(
-            _edit("campaign.toml", 'duplicates = "send"', 'duplicates = "skip"'),
-            id="duplicates",
-        ),
-        pytest.param(
-            _edit("campaign.toml", '["example.org"]', '["example.org", "a.example"]'),
-            id="domains",
-        ),
-        pytest.param(
-            _edit("campaign.toml", 'attachments = ["terms.txt"]', ""),
-            id="no attachment",
-        ),
-        pytest.param(_edit("campaign.toml", '"trial"', '"try"'), id="the campaign's name"),
-        pytest.param(_edit("campaign.toml", "Asia/Shanghai", "Asia/Tokyo"), id="the zone"),
-        pytest.param(
-            _edit("campaign.toml", "rate =", 'on_invalid = "send-others"\nrate ='),
-            id="on_invalid",
-        ),
-    ],
-)
+CHANGES: dict[str, Change] = {
+    "a cell": edit("people.csv", "p3@", "q3@"),
+    "the order": turn_round,
+    "the template": edit("letter.html", "<p>", "<p>Dear "),
+    "From": edit("letter.html", "hr@example.org", "boss@example.org"),
+    "an included file": edit("foot.html", "<b>", "<i>"),
+    "the text beside it": _write("letter.txt", "Other {{ id }}"),
+    "no text beside it": lambda folder: (folder / "letter.txt").unlink(),
+    "an image": repaint,
+    "a shared attachment": _write("terms.txt", "other terms"),
+    "an excluded address": edit("gone.txt", "a@", "p2@"),
+    "an excluded domain": _write("gone.txt", "a@example.org\n@example.com\n"),
+    "a value": edit("campaign.toml", '"Example"', '"Other"'),
+    "where": edit("campaign.toml", "id != 'X'", "id != 'Y'"),
+    "required": edit("campaign.toml", '["name"]', '["id"]'),
+    "the key column": edit("campaign.toml", 'key = "id"', 'key = "name"'),
+    "no_address": edit("campaign.toml", 'no_address = "skip"', 'no_address = "refuse"'),
+    "duplicates": edit("campaign.toml", 'duplicates = "send"', 'duplicates = "skip"'),
+    "domains": edit("campaign.toml", '["example.org"]', '["example.org", "a.example"]'),
+    "no attachment": edit("campaign.toml", 'attachments = ["terms.txt"]', ""),
+    "the campaign's name": edit("campaign.toml", '"trial"', '"try"'),
+    "the zone": edit("campaign.toml", "Asia/Shanghai", "Asia/Tokyo"),
+    "on_invalid": edit("campaign.toml", "rate =", 'on_invalid = "send-others"\nrate ='),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 def test_whatever_differs_is_planned_anew(begun: Path, change: Change) -> None:
     """Any single input."""
     change(begun)
 
     assert not prepared(begun).unchanged
-
-
-def _turned(folder: Path) -> str:
-    header, *rows = (folder / "people.csv").read_text().splitlines()
-    return "\n".join([header, *reversed(rows)]) + "\n"
 
 
 @pytest.mark.parametrize(
@@ -264,8 +214,8 @@ def test_another_version_of_the_program_plans_anew(begun: Path, monkeypatch: pyt
 @pytest.mark.parametrize(
     "change",
     [
-        pytest.param(_edit("campaign.toml", '"5/s"', '"7/s"'), id="rate"),
-        pytest.param(_edit("campaign.toml", "connections = 1", 'connections = 2\nworkers = "auto"'), id="workers"),
+        pytest.param(edit("campaign.toml", '"5/s"', '"7/s"'), id="rate"),
+        pytest.param(edit("campaign.toml", "connections = 1", 'connections = 2\nworkers = "auto"'), id="workers"),
         pytest.param(lambda folder: (folder / "people.csv").touch(), id="touched"),
     ],
 )  # fmt: skip
@@ -280,7 +230,7 @@ def test_a_file_of_a_row_may_have_changed_without_a_trace(folder: Path) -> None:
     """Attachments that cells name are read again by a whole plan."""
     for number in range(1, 6):
         _write(f"{number}.txt", str(number))(folder)
-    _edit("campaign.toml", '"terms.txt"', '"{{ id }}.txt"')(folder)
+    edit("campaign.toml", '"terms.txt"', '"{{ id }}.txt"')(folder)
     (folder / "people.csv").write_text(
         "id,name,email\n" + "".join(f"{n},P,p{n}@example.org\n" for n in range(1, 6))
     )
@@ -291,8 +241,8 @@ def test_a_file_of_a_row_may_have_changed_without_a_trace(folder: Path) -> None:
 
 def test_a_plan_with_bad_rows_is_made_again(folder: Path) -> None:
     """Their problems are told each time, and the ledger does not keep them whole."""
-    _edit("campaign.toml", "rate =", 'on_invalid = "send-others"\nrate =')(folder)
-    _edit("people.csv", "p3@example.org", "p3")(folder)
+    edit("campaign.toml", "rate =", 'on_invalid = "send-others"\nrate =')(folder)
+    edit("people.csv", "p3@example.org", "p3")(folder)
     enter(folder)
 
     assert not prepared(folder).unchanged

@@ -57,6 +57,7 @@ def test_the_version_imports_nothing_at_all(campaign: Path) -> None:
     """`--version` is answered at the door."""
     found = imported("--version", cwd=campaign)
 
+    assert "mailmerge_cli" in found
     assert {"mailmerge_cli", "mailmerge_cli.__main__"} >= {
         name for name in found if name.startswith("mailmerge_cli")
     }

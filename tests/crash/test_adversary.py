@@ -13,17 +13,16 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from faults.trial import Trial, move_clock, once, sending
-from mailmerge_cli.engine.patience import Patience
+from faults.trial import Trial, once, send_over_a_jump, sending
 from support.processes import owner_of, wait_until_gone, workers_of
 from support.program import command, ended, people, run_here, running, write_list
 from support.scripted_smtp import Command, Delay, Hang, Keep, ScriptedServer
-from support.soon import soon
+from support.soon import wait_for
 from support.tokens import HEADER as TOKEN_HEADER
 from support.tokens import assert_all_their_own, rows_of, write_tokens
 from support.witness import Witness
@@ -35,26 +34,8 @@ TWO = 'connections = 2\nworkers = 2\nretry_after = "1s"'
 
 
 @pytest.fixture
-def server() -> Iterator[ScriptedServer]:
-    with ScriptedServer() as server:
-        yield server
-
-
-@pytest.fixture
 def trial(tmp_path: Path, server: ScriptedServer) -> Trial:
     return Trial(tmp_path / "c", server).write()
-
-
-@pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Patience.__init__, "__defaults__", (0.02,))
-
-
-def wait_for(holds: Callable[[], bool], seconds: float = 30) -> None:
-    until = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < until, "waited in vain"
-        time.sleep(0.002)
 
 
 def whose(server: ScriptedServer) -> list[tuple[str, bytes]]:
@@ -531,11 +512,7 @@ def test_O05_a_clock_that_jumps_while_workers_send(
 ) -> None:
     """The wall clock is set in the middle: the rate holds, nothing hangs, everybody has his mail once."""
     trial.write(24, sending='rate = "20/s"\nconnections = 2\nworkers = 2')
-    move_clock(
-        monkeypatch, lambda: datetime.now(UTC) + (jump if len(trial.server.accepted) >= 6 else timedelta())
-    )
-    with soon():
-        ran = trial.send()
+    ran = send_over_a_jump(monkeypatch, trial, jump)
 
     assert (0, once(*range(1, 25))) == (ran.code, trial.got()), ran.err
     assert trial.server.peak(witness.window) <= 20

@@ -7,14 +7,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
 from support.kits import LETTER, write_people
-from support.processes import alive, wait_until_gone, workers_of
+from support.processes import alive, wait_until_gone, with_hands
 from support.program import command
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc")
@@ -30,24 +29,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@contextmanager
-def checking(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], list[int]]]:
-    """A check at work, in a group of its own as a terminal makes one, with its three hands."""
-    words = command("check", "--recipients", "people.csv", "--message", "letter.txt", "--workers", "3")
-    process = subprocess.Popen(
-        words, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
-    )
-    try:
-        until = time.monotonic() + 60
-        while len(hands := workers_of(process.pid)) < 3:
-            assert process.poll() is None, process.communicate()
-            assert time.monotonic() < until
-            time.sleep(0.002)
-        yield process, hands
-    finally:
-        if process.poll() is None:
-            process.kill()
-        process.communicate()
+def checking(folder: Path) -> AbstractContextManager[tuple[subprocess.Popen[bytes], list[int]]]:
+    """A check at work, and its hands."""
+    words = ("--recipients", "people.csv", "--message", "letter.txt", "--workers", "3")
+    return with_hands(command("check", *words), cwd=folder)
 
 
 @pytest.mark.parametrize("pause", [0.0, 0.02, 0.1, 0.3])

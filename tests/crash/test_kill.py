@@ -10,19 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from support.program import command, people, run_here, write_campaign
+from support.program import command, people, run_here, states, write_campaign
 from support.scripted_smtp import Delay, ScriptedServer
 
 TOML = 'account = "smtp+insecure://127.0.0.1:{port}"\n[recipients]\nfile = "people.csv"\nkey = "id"\n[message]\nfile = "letter.txt"\n[sending]\nconnections = {connections}\nworkers = {workers}\n'
-
-
-def states(folder: Path) -> dict[str, str]:
-    """Key → state, as the log has it."""
-    import json
-
-    ran = run_here("log", folder, "--format", "jsonl")
-    assert ran.code == 0, ran.err
-    return {one["key"]: one["state"] for one in map(json.loads, ran.out.splitlines())}
 
 
 def keys_of(server: ScriptedServer) -> Counter[str]:

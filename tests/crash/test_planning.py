@@ -10,14 +10,14 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
 from support.arrivals import url
-from support.processes import alive, wait_until_gone, workers_of
+from support.processes import alive, wait_until_gone, with_hands, workers_of
 from support.program import command, run_here, write_campaign, write_toml
 from support.scripted_smtp import ScriptedServer
 
@@ -26,12 +26,6 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at proces
 SLOW = pytest.mark.slow
 ROWS = 25_000
 _WIDE = "x" * 100  # more than two megabytes together: help comes at once
-
-
-@pytest.fixture
-def server() -> Iterator[ScriptedServer]:
-    with ScriptedServer() as server:
-        yield server
 
 
 @pytest.fixture
@@ -44,24 +38,10 @@ def folder(tmp_path: Path, server: ScriptedServer) -> Path:
     return folder
 
 
-@contextmanager
-def planning(folder: Path, *words: str) -> Iterator[tuple[subprocess.Popen[bytes], list[int]]]:
-    """A send in a group of its own, as a terminal makes one, at the moment when its three helpers are born."""
-    process = subprocess.Popen(
-        command("send", folder, "--yes", "--limit", "5", *words), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, start_new_session=True, env={**os.environ, "TMPDIR": str(folder.parent / "tmp")},
-    )  # fmt: skip
-    try:
-        until = time.monotonic() + 60
-        while len(hands := workers_of(process.pid)) < 3:
-            assert process.poll() is None, process.communicate()
-            assert time.monotonic() < until
-            time.sleep(0.002)
-        yield process, hands
-    finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
+def planning(folder: Path) -> AbstractContextManager[tuple[subprocess.Popen[bytes], list[int]]]:
+    """A send that checks its list, and its helpers."""
+    environ = {**os.environ, "TMPDIR": str(folder.parent / "tmp")}
+    return with_hands(command("send", folder, "--yes", "--limit", "5"), env=environ)
 
 
 def ended(process: subprocess.Popen[bytes], hands: list[int]) -> tuple[int, str]:

@@ -15,28 +15,18 @@ from threading import Lock
 import pytest
 
 from faults.trial import Trial
-from mailmerge_cli.engine.patience import Patience
 from mailmerge_cli.mailbox import Mailbox
 from support.processes import wait_until_gone, workers_of
 from support.program import command, run_here, states
 from support.scripted_smtp import Close, Command, Delay, Keep, Reset, ScriptedServer
 from support.tokens import assert_all_their_own, write_tokens
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes through /proc")
+pytestmark = [
+    pytest.mark.skipif(sys.platform != "linux", reason="looks at processes through /proc"),
+    pytest.mark.usefixtures("impatient"),
+]
 COUNT = 48
 SLOW = pytest.mark.slow
-
-
-@pytest.fixture
-def server() -> Iterator[ScriptedServer]:
-    with ScriptedServer() as server:
-        yield server
-
-
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The back-off of the run begins with a fraction of a second."""
-    monkeypatch.setattr(Patience.__init__, "__defaults__", (0.02,))
 
 
 class Moody:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -17,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from support.processes import alive, memory, wait_until_gone, workers_of
-from support.program import command, people, run_here, write_campaign
+from support.program import command, people, run_here, states, write_campaign
 from support.scripted_smtp import Close, Command, Delay, Hang, ScriptedServer
 from support.soon import soon
 from support.witness import Witness
@@ -43,13 +42,6 @@ def campaign(
 ) -> Path:
     toml = TOML.format(port=server.port, connections=connections, workers=workers, more=more)
     return write_campaign(folder, people(rows), toml=toml)
-
-
-def states(folder: Path) -> dict[str, str]:
-    """Key → state, as the log has it."""
-    ran = run_here("log", folder, "--format", "jsonl")
-    assert ran.code == 0, ran.err
-    return {one["key"]: one["state"] for one in map(json.loads, ran.out.splitlines())}
 
 
 def got(server: ScriptedServer) -> Counter[str]:
@@ -223,43 +215,35 @@ def test_K02_the_lock_is_held_as_long_as_an_orphan_lives(tmp_path: Path) -> None
     assert all(number == 1 for number in numbers.values())
 
 
-def test_K04_the_first_ctrl_c_finishes_what_is_in_flight(tmp_path: Path) -> None:
-    """SIGINT to the whole process group: nothing in doubt, exit 130, and the workers are gone."""
+def finishes_what_is_in_flight(folder: Path, number: int, ends: int) -> None:
+    """Workers are at work when their whole group gets the signal: this exit code, nothing in doubt, nobody left."""
     with ScriptedServer({"END": Delay(0.02)}) as server:
-        folder = campaign(tmp_path / "c", server, 3000, connections=4, workers=2)
-        with sender(folder) as process:
-            server.wait_for(lambda seen: len(seen.accepted) > 40, 60)
-            workers = workers_of(process.pid)
-            os.killpg(process.pid, signal.SIGINT)
-            code, err = said(process)
-        numbers = got(server)
-    found = states(folder)
-
-    assert code == 130, err
-    assert "Traceback" not in err
-    assert {"sent", "pending"} == set(found.values())
-    assert set(numbers) == {key for key, state in found.items() if state == "sent"}
-    assert not any(map(alive, workers))
-
-
-@pytest.mark.parametrize("number", [signal.SIGHUP, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
-def test_K06_a_terminal_that_is_closed_leaves_nothing_in_doubt(tmp_path: Path, number: int) -> None:
-    """SIGHUP or SIGTERM to the whole process group, workers too: as the first Ctrl-C; 143, and the rest goes another time."""
-    with ScriptedServer({"END": Delay(0.02)}) as server:
-        folder = campaign(tmp_path / "c", server, 3000, connections=4, workers=2)
-        with sender(folder) as process:
+        run = campaign(folder / "c", server, 3000, connections=4, workers=2)
+        with sender(run) as process:
             server.wait_for(lambda seen: len(seen.accepted) > 40, 60)
             workers = workers_of(process.pid)
             os.killpg(process.pid, number)
             code, err = said(process)
         numbers = got(server)
-    found = states(folder)
+    found = states(run)
 
-    assert code == 143, err
+    assert code == ends, err
     assert "Traceback" not in err
     assert {"sent", "pending"} == set(found.values())
     assert set(numbers) == {key for key, state in found.items() if state == "sent"}
+    assert workers
     assert not any(map(alive, workers))
+
+
+def test_K04_the_first_ctrl_c_finishes_what_is_in_flight(tmp_path: Path) -> None:
+    """SIGINT to the whole process group: nothing in doubt, exit 130, and the workers are gone."""
+    finishes_what_is_in_flight(tmp_path, signal.SIGINT, 130)
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
+def test_K06_a_terminal_that_is_closed_leaves_nothing_in_doubt(tmp_path: Path, number: int) -> None:
+    """SIGHUP or SIGTERM to the whole process group, workers too: as the first Ctrl-C; 143, and the rest goes another time."""
+    finishes_what_is_in_flight(tmp_path, number, 143)
 
 
 @pytest.mark.parametrize("signals", [2, 4])

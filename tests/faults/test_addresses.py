@@ -196,6 +196,7 @@ def test_A18_nobody_sees_who_else_got_it(trial: Trial) -> None:
     """One recipient a message, the same in To and in the envelope; no mail names another one's address."""
     trial.write(20)
     assert 0 == trial.send("--connections", "3").code
+    assert 20 == len(trial.server.accepted)
     for taken, mail in zip(trial.server.accepted, trial.mails(), strict=True):
         (address,) = mail["To"].addresses
         assert taken.recipients == (address.addr_spec,)
@@ -206,6 +207,7 @@ def test_A19_a_blind_copy_is_blind(trial: Trial) -> None:
     """Bcc is in the envelope alone; Cc in both; who is refused among them fails the row before any content."""
     trial.letter(HEAD + "Cc: boss@example.org\nBcc: archive@example.org\n\nx\n")
     assert 0 == trial.send().code
+    assert 3 == len(trial.server.accepted)
     for taken, mail in zip(trial.server.accepted, trial.mails(), strict=True):
         assert {"boss@example.org", "archive@example.org"} < set(taken.recipients)
         assert (3, None, "boss@example.org") == (len(taken.recipients), mail["Bcc"], mail["Cc"])

@@ -11,10 +11,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from faults.trial import Trial, move_clock, once, sending
+from faults.trial import Trial, move_clock, once, send_over_a_jump, sending
 from support.program import command
 from support.scripted_smtp import Delay
-from support.soon import soon
 from support.witness import Witness
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and limits of POSIX")
@@ -45,11 +44,7 @@ def test_O05_a_clock_that_jumps_neither_hangs_nor_bursts(
 ) -> None:
     """The wall clock is set back an hour, or a day forward, in the middle of a run: the rate holds, nothing waits for it."""
     trial.write(16, sending='rate = "10/s"')
-    move_clock(
-        monkeypatch, lambda: datetime.now(UTC) + (jump if len(trial.server.accepted) >= 5 else timedelta())
-    )
-    with soon():
-        ran = trial.send()
+    ran = send_over_a_jump(monkeypatch, trial, jump)
 
     assert (0, once(*range(1, 17))) == (ran.code, trial.got()), ran.err
     assert trial.server.peak(witness.window) <= 10

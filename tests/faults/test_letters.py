@@ -154,7 +154,7 @@ def test_T11_no_row_sees_another_rows_values(trial: Trial) -> None:
         "{% macro m(seen=[]) %}{{ token }}{% endmacro %}[{{ kept.mine | default('none') }}] [{{ box.all }}] [{{ m() }}]\n"
     )
     trial.write(rows, letter=HEAD + "\n" + body)
-    assert 0 == (ran := trial.send()).code, ran.err
+    assert (0, once(*range(1, 21))) == ((ran := trial.send()).code, trial.got()), ran.err
     for mail in trial.mails():
         number = int(str(mail["To"].addresses[0].username)[1:])
         assert ({f"tok{number:06d}x"} if number % 2 else set()) == set(re.findall(r"tok\d+x", text_of(mail)))
@@ -198,7 +198,7 @@ def test_T13_a_long_subject_of_all_scripts_arrives_whole(trial: Trial) -> None:
     assert subject == trial.mail()["Subject"]
     assert head.isascii()
     assert max(map(len, head.split(b"\r\n"))) <= 78
-    assert all(len(word) <= 75 for word in re.findall(rb"=\?\S+\?=", head))
+    assert 0 < max(map(len, re.findall(rb"=\?\S+\?=", head))) <= 75
 
 
 @pytest.mark.parametrize("kind", ["txt", "html"])

@@ -216,8 +216,9 @@ def test_C14_what_the_program_writes_is_its_owners_alone(trial: Trial) -> None:
         assert 0 == trial.send().code
     finally:
         os.umask(before)
-    for place in (trial.folder / ".mailmerge", trial.folder / "results"):
-        for path in (place, *place.iterdir()):
+    for place, file in ((".mailmerge", "ledger.sqlite3"), ("results", "*.csv")):
+        assert list((trial.folder / place).glob(file))
+        for path in (trial.folder / place, *(trial.folder / place).iterdir()):
             if path.name != ".gitignore":
                 assert 0 == stat.S_IMODE(path.stat().st_mode) & 0o077, path
 

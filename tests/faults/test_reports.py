@@ -26,11 +26,14 @@ def test_L01_no_cell_of_the_result_log_runs(trial: Trial) -> None:
     assert 1 == ran.code, ran.err
     exported = run_here("log", trial.folder, "--format", "csv").out
     for text in (Path(ran.json["results"]).read_text(encoding="utf-8-sig"), exported):
-        for line in csv.reader(text.splitlines()):
+        lines = list(csv.reader(text.splitlines()))
+        assert 1 + len(KEYS) == len(lines)
+        for line in lines:
             assert not any(cell[:1] in tuple("=+-@|%\t\r") for cell in line if cell), line
     assert 0 == run_here("log", trial.folder, "--out", trial.folder / "log.xlsx").code
     sheet = openpyxl.load_workbook(trial.folder / "log.xlsx").active
     assert sheet is not None
+    assert 1 + len(KEYS) == sheet.max_row
     assert not any(cell.data_type in "fe" for row in sheet.iter_rows() for cell in row)
     assert set(KEYS) == set(trial.states())
 
@@ -71,6 +74,7 @@ def test_L03_no_cell_but_address_and_key_is_told(trial: Trial, tmp_path: Path) -
         if path.is_file()
     ]
     written += [path.read_text(encoding="utf-8-sig") for path in (trial.folder / "results").iterdir()]
+    assert any(b"gets 70012.33" in mail.content for mail in trial.server.accepted), "the mails hold them"
     for text in (*(ran.err + ran.out for ran in told), *written, (tmp_path / "run.log").read_text()):
         assert not any(figure in text for figure in pay)
         assert "gets 7" not in text

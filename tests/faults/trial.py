@@ -12,7 +12,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from email import policy
 from email.message import EmailMessage
 from email.parser import BytesParser
@@ -23,6 +23,7 @@ import pytest
 
 from support.program import Ran, command, people, run_here, states, write_campaign, write_list, write_toml
 from support.scripted_smtp import Accepted, ScriptedServer
+from support.soon import soon
 from support.tables import write_workbook
 
 HEAD = "From: Office <office@example.org>\nSubject: Hello\n"
@@ -200,6 +201,15 @@ def move_clock(monkeypatch: pytest.MonkeyPatch, shown: Callable[[], datetime]) -
     for name, module in list(sys.modules.items()):
         if name.startswith("mailmerge_cli.") and getattr(module, "datetime", None) is datetime:
             monkeypatch.setattr(module, "datetime", Moved)
+
+
+def send_over_a_jump(monkeypatch: pytest.MonkeyPatch, trial: Trial, jump: timedelta) -> Ran:
+    """The same clock leaps so far once six mails are out; the call ends soon all the same."""
+    move_clock(
+        monkeypatch, lambda: datetime.now(UTC) + (jump if len(trial.server.accepted) >= 6 else timedelta())
+    )
+    with soon():
+        return trial.send()
 
 
 def read(mail: Accepted) -> EmailMessage:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -15,6 +16,7 @@ from support.postfix import IMPLICIT_TLS, REFUSING, SUBMISSION, Postfix, logins_
 from support.private_server import PrivateServer
 from support.sendmail import Sendmail
 
+Kind = TypeVar("Kind", bound=PrivateServer)
 EXTRA = """\
 anvil_rate_time_unit = 2s
 smtpd_client_event_limit_exceptions =
@@ -70,19 +72,20 @@ def postfix(outside: Path, greylist: Greylist) -> Iterator[Postfix]:
 @pytest.fixture(scope="session")
 def exim(outside: Path) -> Iterator[Exim]:
     """Debian's."""
-    if missing := Exim.missing():
-        pytest.skip(missing)
-    with Exim(outside / "exim") as exim:
-        yield exim
+    yield from _started(Exim, outside / "exim")
 
 
 @pytest.fixture(scope="session")
 def sendmail(outside: Path) -> Iterator[Sendmail]:
     """Debian's."""
-    if missing := Sendmail.missing():
+    yield from _started(Sendmail, outside / "sendmail")
+
+
+def _started(kind: type[Kind], home: Path) -> Iterator[Kind]:
+    if missing := kind.missing():
         pytest.skip(missing)
-    with Sendmail(outside / "sendmail") as sendmail:
-        yield sendmail
+    with kind(home) as server:
+        yield server
 
 
 @pytest.fixture(params=["postfix", "exim", "sendmail"])

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from real_servers.trial import Trial, a_trial, hurry, numbers, sending, settle_doubts
+from real_servers.trial import Trial, a_trial, hurry, kill_and_settle, numbers
+from support import refused
 from support.policy import Greylist
 from support.postfix import Postfix
-from support.private_server import UNKNOWN
-from support.program import ended, run_here
+from support.program import run_here
 
 pytestmark = pytest.mark.servers
 
@@ -179,7 +179,7 @@ def test_too_many_errors_end_a_connection_and_cost_nobody_his_mail(
     # 4 and 5 are one after the other, 9 to 12 more than one connection may refuse.
     text = people.read_text()
     for number in unknown:
-        text = text.replace(f",p{number}@", f",{UNKNOWN.partition('@')[0]}+{number}@")
+        text = text.replace(f",p{number}@", f",{refused.RECIPIENT.partition('@')[0]}+{number}@")
     people.write_text(text)
     trial.account("strict", pipelining=pipelining)
     ran = trial.send("--wait")
@@ -198,22 +198,5 @@ def test_servers_processes_killed_in_the_middle(
 ) -> None:
     """kill -9 at all smtpd, three times: nobody twice; in doubt one a connection and kill at most; the maildir settles the doubts."""
     trial = a_trial(tmp_path / "c", postfix, 150, sending=SOON)
-    connections, kills = 3, 3
-    trial.log_in(pipelining=pipelining, connections=connections)
-    process = sending(trial, "--workers", workers)
-    hit = 0
-    for kill in range(1, kills + 1):
-        until = time.monotonic() + 60
-        while len(trial.server.files()) < 30 * kill and process.poll() is None and time.monotonic() < until:
-            time.sleep(0.01)
-        hit += trial.server.kill_sessions()
-    ran = ended(process, 120)
-
-    assert hit >= 1
-    assert ran.code in (0, 3, 69, 75), ran.err
-    trial.account_for_everybody()
-    assert trial.counts()["in_doubt"] <= connections * kills
-    settle_doubts(trial)
-    last = trial.send_apart("--workers", str(workers))
-    assert 0 == last.code, last.err
-    trial.each_once()
+    trial.log_in(pipelining=pipelining, connections=3)
+    kill_and_settle(trial, "--workers", workers, connections=3)

@@ -43,7 +43,7 @@ def test_each_his_own_over_tls_and_a_login(trial: Trial, door: str, auth: str) -
 
 def log_of(trial: Trial) -> str:
     assert isinstance(trial.server, Postfix)
-    return trial.server.log()
+    return trial.server.said()
 
 
 @pytest.mark.parametrize("pipelining", ["envelope", "next", "auto", "off"])

@@ -22,7 +22,18 @@ from mailmerge_cli.clock import SystemClock
 from support.certificates import ca_file
 from support.postfix import Postfix
 from support.private_server import PrivateServer
-from support.program import Ran, command, log_lines, run_here, run_process, states, write_campaign, write_toml
+from support.program import (
+    Ran,
+    command,
+    ended,
+    log_lines,
+    run_here,
+    run_process,
+    states,
+    write_campaign,
+    write_toml,
+)
+from support.soon import wait_for
 
 USER, PASSWORD = "hr@example.org", "sesame+open 王"
 TOKEN = re.compile(r"tok\d{6}x")
@@ -270,3 +281,21 @@ def settle_doubts(trial: Trial) -> None:
         word = "--sent" if number in arrived else "--resend"
         ran = run_here("resolve", word, number, "--campaign", trial.folder, "--yes")
         assert ran.code == 0, ran.err
+
+
+def kill_and_settle(trial: Trial, *words: object, connections: int) -> None:
+    """Kill all sessions three times while it sends; then the maildir tells a person what became of the doubts, and the same command ends it."""
+    process, killed = sending(trial, *words), 0
+    for kill in (1, 2, 3):
+        wait_for(lambda: len(trial.server.files()) >= 30 * kill or process.poll() is not None)  # noqa: B023  # asked within this turn
+        killed += trial.server.kill_sessions()
+    ran = ended(process, 120)
+
+    assert killed >= 1
+    assert ran.code in (0, 3, 69, 75), ran.err
+    trial.account_for_everybody()
+    assert trial.counts()["in_doubt"] <= connections * 3
+    settle_doubts(trial)
+    last = trial.send_apart(*words)
+    assert 0 == last.code, last.err
+    trial.each_once()

@@ -2,21 +2,8 @@
 
 from __future__ import annotations
 
-import subprocess
-
-from support.private_server import (
-    BAD_SENDER,
-    BYE,
-    LATER,
-    LATER_SENDER,
-    NO_DATA,
-    REFUSED_HEADER,
-    SIZE_LIMIT,
-    UNKNOWN,
-    PrivateServer,
-    as_nobody,
-    fetched,
-)
+from support import refused
+from support.private_server import PrivateServer, fetched
 
 PER_CONNECTION = 40
 """Mails after which it says 421 and leaves."""
@@ -35,7 +22,7 @@ smtputf8_advertise_hosts = *
 pipelining_advertise_hosts = *
 chunking_advertise_hosts =
 tls_advertise_hosts =
-message_size_limit = {SIZE_LIMIT}
+message_size_limit = {refused.SIZE}
 smtp_accept_queue_per_connection = 0
 smtp_accept_max = 100
 smtp_accept_max_per_connection = {PER_CONNECTION}
@@ -46,25 +33,25 @@ acl_smtp_data = check_data
 
 begin acl
 check_mail:
-  deny senders = {BAD_SENDER}
+  deny senders = {refused.SENDER}
        message = 5.7.1 not you
-  defer senders = {LATER_SENDER}
+  defer senders = {refused.SENDER_FOR_NOW}
        message = 4.3.0 come later
   accept
 check_rcpt:
-  deny recipients = {UNKNOWN}
+  deny recipients = {refused.RECIPIENT}
        message = 5.1.1 no such user
-  defer recipients = {LATER}
+  defer recipients = {refused.RECIPIENT_FOR_NOW}
        message = 4.2.1 come later
-  defer recipients = {BYE}
+  defer recipients = {refused.RECIPIENT_WITH_421}
        message = 421 4.3.2 closing for now
   accept
 check_predata:
-  deny senders = {NO_DATA}
+  deny senders = {refused.AT_DATA}
        message = 5.7.1 no data from you
   accept
 check_data:
-  deny condition = ${{{{if def:h_{REFUSED_HEADER}:}}}}
+  deny condition = ${{{{if def:h_{refused.HEADER}:}}}}
        message = 5.7.1 content refused
   accept
 
@@ -110,4 +97,4 @@ class Exim(PrivateServer):
         return sum(1 for _ in (self.home / "spool/input").rglob("*-H"))
 
     def flush(self) -> None:
-        subprocess.run(self.command("-qff"), check=False, capture_output=True, timeout=60, **as_nobody())
+        self.run("-qff")

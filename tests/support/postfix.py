@@ -10,22 +10,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
+from support import refused
 from support.certificates import authority
-from support.private_server import (
-    BAD_SENDER,
-    BYE,
-    LATER,
-    LATER_SENDER,
-    NO_DATA,
-    REFUSED_HEADER,
-    SIZE_LIMIT,
-    UNKNOWN,
-    PrivateServer,
-    children,
-    free_port,
-    listens,
-    strike,
-)
+from support.private_server import PrivateServer, children, free_port, strike
 
 REALM = "example.org"
 
@@ -89,7 +76,7 @@ smtpd_sasl_local_domain = {realm}
 cyrus_sasl_config_path = {home}/etc/sasl
 smtpd_tls_chain_files = {home}/etc/tls.pem
 smtpd_tls_session_cache_database =
-header_checks = regexp:{{{{/^{refused}:/ REJECT 5.7.1 content refused}}}}
+header_checks = regexp:{{{{/^{refused.HEADER}:/ REJECT 5.7.1 content refused}}}}
 """
 
 
@@ -106,16 +93,20 @@ SUBMISSION: Door = {**_LOGGED_IN, "smtpd_tls_security_level": "encrypt", "smtpd_
 """As on port 587: STARTTLS and a login demanded."""
 IMPLICIT_TLS: Door = {**_LOGGED_IN, "smtpd_tls_wrappermode": "yes"}
 """As on port 465."""
-_SENDERS = _inline({BAD_SENDER: "550 5.7.1 not you", LATER_SENDER: "451 4.3.0 come later"})
+_SENDERS = _inline({refused.SENDER: "550 5.7.1 not you", refused.SENDER_FOR_NOW: "451 4.3.0 come later"})
 _RECIPIENTS = _inline(
-    {UNKNOWN: "550 5.1.1 no such user", LATER: "450 4.2.1 come later", BYE: "421 4.3.2 closing for now"}
+    {
+        refused.RECIPIENT: "550 5.1.1 no such user",
+        refused.RECIPIENT_FOR_NOW: "450 4.2.1 come later",
+        refused.RECIPIENT_WITH_421: "421 4.3.2 closing for now",
+    }
 )
 REFUSING: Door = {
     "smtpd_delay_reject": "no",
     "smtpd_sender_restrictions": f"check_sender_access {_SENDERS}",
     "smtpd_recipient_restrictions": f"check_recipient_access {_RECIPIENTS}, permit_mynetworks, reject",
-    "smtpd_data_restrictions": f"check_sender_access {_inline({NO_DATA: '554 5.7.1 no data from you'})}",
-    "message_size_limit": str(SIZE_LIMIT),
+    "smtpd_data_restrictions": f"check_sender_access {_inline({refused.AT_DATA: '554 5.7.1 no data from you'})}",
+    "message_size_limit": str(refused.SIZE),
     "smtpd_error_sleep_time": "0",
     "smtpd_hard_error_limit": "1000",
 }
@@ -169,15 +160,14 @@ class Postfix(PrivateServer):
         os.chown(self.home / "data", postfix.pw_uid, -1)
         os.chown(self.home / "mail", nobody.pw_uid, nobody.pw_gid)
         main = _MAIN.format(
-            home=self.home, uid=nobody.pw_uid, gid=nobody.pw_gid, realm=REALM, refused=REFUSED_HEADER
+            home=self.home, uid=nobody.pw_uid, gid=nobody.pw_gid, realm=REALM, refused=refused
         )
         (self.home / "etc/main.cf").write_text(main + self._extra)
         (self.home / "etc/master.cf").write_text("".join(map(self._door, self._doors)) + _MASTER)
         self._write_certificate()
         self._write_users(postfix.pw_uid)
         self._postfix("start")
-        for port in self.ports.values():
-            self._wait_for(port)
+        self.wait_until_heard(*self.ports.values())
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -219,7 +209,7 @@ class Postfix(PrivateServer):
         strike(serving)
         return len(serving)
 
-    def log(self) -> str:
+    def said(self) -> str:
         """Its mail log."""
         log = self.home / "log/mail.log"
         return log.read_text() if log.exists() else ""
@@ -261,13 +251,7 @@ class Postfix(PrivateServer):
     def _postfix(self, *words: str) -> None:
         command = ["postfix", "-c", str(self.home / "etc"), *words]
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
-        assert done.returncode == 0, done.stderr + self.log()
-
-    def _wait_for(self, port: int) -> None:
-        until = time.monotonic() + 60
-        while not listens(port):
-            assert time.monotonic() < until, "Postfix does not listen\n" + self.log()
-            time.sleep(0.05)
+        assert done.returncode == 0, done.stderr + self.said()
 
 
 def available() -> bool:

@@ -12,22 +12,16 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from email import policy
 from email.message import EmailMessage
 from email.parser import BytesParser
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Self
 
-NOBODY = 65534
+from support.soon import wait_for
 
-BAD_SENDER, LATER_SENDER, NO_DATA = "bad@example.org", "later@example.org", "nodata@example.org"
-"""Senders: refused at MAIL for good, and for now; refused at DATA."""
-UNKNOWN, LATER, BYE = "nobody@example.org", "later@example.org", "bye@example.org"
-"""Recipients: refused for good, for now, and with 421."""
-REFUSED_HEADER = "X-Refuse"
-"""A message with it is refused at the end of data."""
-SIZE_LIMIT = 1 << 20
+NOBODY = 65534
 
 
 class Kept(NamedTuple):
@@ -49,14 +43,6 @@ def fetched() -> Path | None:
     """The folder of unpacked programs."""
     named = os.environ.get("MAILMERGE_TEST_SERVERS", "")
     return Path(named) if named else None
-
-
-def wait_for(reached: Callable[[], bool], what: str, seconds: float = 30.0) -> None:
-    """Look ten times a second until it is so."""
-    until = time.monotonic() + seconds
-    while not reached():
-        assert time.monotonic() < until, what
-        time.sleep(0.1)
 
 
 def listens(port: int) -> bool:
@@ -112,6 +98,7 @@ class PrivateServer:
     def __enter__(self) -> Self:
         self.home.mkdir(parents=True)
         self.home.chmod(0o755)
+        self._write_names()
         self.write()
         if os.geteuid() == 0:
             for path in (self.home, *self.home.rglob("*")):
@@ -121,11 +108,7 @@ class PrivateServer:
             self._process = subprocess.Popen(
                 self.command(), cwd=self.home, env=self.environ(), stdin=subprocess.DEVNULL, stdout=said, stderr=said, **as_nobody()
             )  # fmt: skip
-        wait_for(
-            lambda: self._process is not None and (self._process.poll() is not None or listens(self.port)),
-            "no server",
-        )
-        assert self._process.poll() is None, (self.home / "said").read_text()
+        self.wait_until_heard(self.port)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -152,23 +135,37 @@ class PrivateServer:
         """Deliver what is in the queue."""
         raise NotImplementedError
 
-    # What tests ask.
+    # How it is run.
 
-    @property
-    def maildir(self) -> Path:
-        return self.home / "mail/new"
+    def run(self, *words: str) -> None:
+        """Its program once more, with these words, to the end."""
+        subprocess.run(
+            self.command(*words),
+            env=self.environ(),
+            check=False,
+            capture_output=True,
+            timeout=60,
+            **as_nobody(),
+        )
+
+    def wait_until_heard(self, *ports: int) -> None:
+        """Until it listens on all of them; AssertionError with its own words if it ends before, or never does."""
+        for port in ports:
+            wait_for(lambda: listens(port) or self._ended(), told=self.said)  # noqa: B023  # asked within this turn
+        assert not self._ended(), self.said()
+
+    def said(self) -> str:
+        """All that it wrote about itself."""
+        return (self.home / "said").read_text()
+
+    def _ended(self) -> bool:
+        return self._process is not None and self._process.poll() is not None
 
     def environ(self) -> dict[str, str]:
         """The unpacked libraries; and names of users and hosts that are this server's alone, so that no name is asked for outside."""
         folder = fetched()
         assert folder is not None
         libraries = [*folder.glob("usr/lib/*-linux-gnu*"), *folder.glob("lib/*-linux-gnu*")]
-        uid = NOBODY if os.geteuid() == 0 else os.getuid()
-        (self.home / "passwd").write_text(
-            f"root:x:0:0::/:/bin/false\nnobody:x:{uid}:{uid}::/:/bin/false\nDebian-exim:x:{uid}:{uid}::/:/bin/false\n"
-        )
-        (self.home / "group").write_text(f"root:x:0:\nmail:x:8:\nnogroup:x:{uid}:\nDebian-exim:x:{uid}:\n")
-        (self.home / "hosts").write_text("127.0.0.1 mail.example.org localhost\n")
         return {
             "PATH": "/usr/bin:/bin",
             "LD_LIBRARY_PATH": os.pathsep.join(map(str, libraries)),
@@ -178,6 +175,20 @@ class PrivateServer:
             "NSS_WRAPPER_HOSTS": str(self.home / "hosts"),
             "NSS_WRAPPER_HOSTNAME": "mail.example.org",
         }
+
+    def _write_names(self) -> None:
+        uid = own_uid()
+        (self.home / "passwd").write_text(
+            f"root:x:0:0::/:/bin/false\nnobody:x:{uid}:{uid}::/:/bin/false\nDebian-exim:x:{uid}:{uid}::/:/bin/false\n"
+        )
+        (self.home / "group").write_text(f"root:x:0:\nmail:x:8:\nnogroup:x:{uid}:\nDebian-exim:x:{uid}:\n")
+        (self.home / "hosts").write_text("127.0.0.1 mail.example.org localhost\n")
+
+    # What tests ask.
+
+    @property
+    def maildir(self) -> Path:
+        return self.home / "mail/new"
 
     def delivered(self, expected: int = 0, seconds: float = 60.0) -> list[EmailMessage]:
         """All mail, parsed; see `kept`."""
@@ -221,6 +232,11 @@ class PrivateServer:
         serving = children(self._process.pid)
         strike(serving)
         return len(serving)
+
+
+def own_uid() -> int:
+    """Of the servers."""
+    return NOBODY if os.geteuid() == 0 else os.getuid()
 
 
 def as_nobody() -> dict[str, Any]:

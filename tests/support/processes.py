@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
 import time
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
+
+from support.soon import wait_for
 
 
 def workers_of(parent: int) -> list[int]:
@@ -25,6 +32,34 @@ def wait_until_gone(pids: list[int], seconds: float) -> float:
         assert time.monotonic() - start < seconds, "still alive"
         time.sleep(0.002)
     return time.monotonic() - start
+
+
+def shown(pid: int) -> dict[int, bytes]:
+    """What the process list shows of a process and of all below it: command lines and environments."""
+    own = {pid: _read(pid, "cmdline") + _read(pid, "environ")}
+    return own | {one: text for child in _children(pid) for one, text in shown(child).items()}
+
+
+@contextmanager
+def with_hands(argv: Sequence[str], **more: Any) -> Iterator[tuple[subprocess.Popen[bytes], list[int]]]:
+    """A process in a group of its own, as a terminal makes one, at the moment when its three helpers are born; killed on the way out. `more` is for Popen."""
+    process = subprocess.Popen(
+        argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True, **more
+    )  # fmt: skip
+    hands: list[int] = []
+
+    def born() -> bool:
+        assert process.poll() is None, process.communicate()
+        hands[:] = workers_of(process.pid)
+        return len(hands) >= 3
+
+    try:
+        wait_for(born)
+        yield process, hands
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
 
 
 def owner_of(port: int, among: list[int]) -> int:

@@ -65,14 +65,18 @@ def run_process(
 
 @contextmanager
 def running(
-    *words: object, cwd: Path, environ: Mapping[str, str] | None = None
+    *words: object, cwd: Path, environ: Mapping[str, str] | None = None, stdin: bytes = b""
 ) -> Iterator[subprocess.Popen[bytes]]:
     """The program as a process that is still at work; killed on the way out if it has not ended by then."""
     process = subprocess.Popen(
-        command(*words), cwd=cwd, env={**os.environ, **(environ or {})}, stdin=subprocess.DEVNULL,
+        command(*words), cwd=cwd, env={**os.environ, **(environ or {})}, stdin=subprocess.PIPE,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
     try:
+        assert process.stdin is not None
+        with process.stdin as pipe:
+            pipe.write(stdin)
+        process.stdin = None  # or `communicate` would write there
         yield process
     finally:
         if process.poll() is None:

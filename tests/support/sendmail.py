@@ -2,23 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 from typing import ClassVar
 
-from support.private_server import (
-    BAD_SENDER,
-    BYE,
-    LATER,
-    LATER_SENDER,
-    NO_DATA,
-    REFUSED_HEADER,
-    SIZE_LIMIT,
-    UNKNOWN,
-    PrivateServer,
-    as_nobody,
-    fetched,
-)
+from support import refused
+from support.private_server import PrivateServer, fetched, own_uid
 
 _KEEP = """\
 #!/bin/sh
@@ -37,7 +24,7 @@ O PidFile={home}/pid
 O DaemonPortOptions=Port={port}, Addr=127.0.0.1, Name=MTA, M=A
 O DontProbeInterfaces=true
 O DontBlameSendmail=GroupWritableDirPathSafe,RunProgramInUnsafeDirPath
-O MaxMessageSize={size}
+O MaxMessageSize={refused.SIZE}
 O DeliveryMode=background
 O Timeout.ident=0
 O QueueLA=1000
@@ -53,7 +40,7 @@ Troot nobody
 H?D?Date: $a
 H?M?Message-Id: <$t.$i@$j>
 HReceived: from $s by $j id $i; $b
-H{refused}: $>refuse_it
+H{refused.HEADER}: $>refuse_it
 Srefuse_it
 R$*	$#error $@ 5.7.1 $: "554 content refused"
 Scanonify=3
@@ -61,15 +48,15 @@ R$*<$*>$*	$2
 Sparse=0
 R$*	$#local $: $1
 Scheck_mail
-R$*{bad}$*	$#error $@ 5.7.1 $: "550 not you"
-R$*{later_sender}$*	$#error $@ 4.3.0 $: "451 come later"
+R$*{refused.SENDER}$*	$#error $@ 5.7.1 $: "550 not you"
+R$*{refused.SENDER_FOR_NOW}$*	$#error $@ 4.3.0 $: "451 come later"
 Scheck_rcpt
-R$*{unknown}$*	$#error $@ 5.1.1 $: "550 no such user"
-R$*{later}$*	$#error $@ 4.2.1 $: "450 come later"
-R$*{bye}$*	$#error $@ 4.3.2 $: "421 closing for now"
+R$*{refused.RECIPIENT}$*	$#error $@ 5.1.1 $: "550 no such user"
+R$*{refused.RECIPIENT_FOR_NOW}$*	$#error $@ 4.2.1 $: "450 come later"
+R$*{refused.RECIPIENT_WITH_421}$*	$#error $@ 4.3.2 $: "421 closing for now"
 Scheck_data
 R$*	$: $&f
-R$*{no_data}$*	$#error $@ 5.7.1 $: "554 no data from you"
+R$*{refused.AT_DATA}$*	$#error $@ 5.7.1 $: "554 no data from you"
 Mlocal, P={home}/keep, F=lsDFMn8, A=keep {home}/mail $f $u
 Mprog, P=/bin/false, F=lsDFMn, A=false
 """
@@ -85,11 +72,7 @@ class Sendmail(PrivateServer):
     def write(self) -> None:
         for name in ("queue", "mail/new", "mail/tmp"):
             (self.home / name).mkdir(parents=True)
-        uid = 65534 if os.geteuid() == 0 else os.getuid()
-        text = _CF.format(
-            home=self.home, port=self.port, size=SIZE_LIMIT, uid=uid, refused=REFUSED_HEADER,
-            bad=BAD_SENDER, later_sender=LATER_SENDER, unknown=UNKNOWN, later=LATER, bye=BYE, no_data=NO_DATA,
-        )  # fmt: skip
+        text = _CF.format(home=self.home, port=self.port, uid=own_uid(), refused=refused)
         (self.home / "sendmail.cf").write_text(text)
         keep = self.home / "keep"
         keep.write_text(_KEEP)
@@ -102,11 +85,4 @@ class Sendmail(PrivateServer):
         return sum(1 for _ in (self.home / "queue").glob("qf*"))
 
     def flush(self) -> None:
-        subprocess.run(
-            self.command("-q"),
-            env=self.environ(),
-            check=False,
-            capture_output=True,
-            timeout=60,
-            **as_nobody(),
-        )
+        self.run("-q")

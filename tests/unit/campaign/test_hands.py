@@ -204,9 +204,10 @@ def test_no_process_is_left_behind(tmp_path: Path) -> None:
 
     def left(ends: Iterator[object]) -> list[int]:
         with kit_of(write_people(tmp_path / "people.csv", MANY)) as kit, _Eager(kit, 2) as hands:
+            pids = hands.pids
             for chunk, end in zip(hands.checked(lambda: 1000), ends, strict=False):
                 assert chunk.lines or end
-            pids = hands.pids
+        assert 2 == len(pids)
         return [pid for pid in pids if Path(f"/proc/{pid}").exists()]
 
     assert [] == left(iter(range(2)))

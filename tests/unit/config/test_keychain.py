@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 
 import keyring.backend
 import pytest
@@ -31,14 +30,6 @@ class Chain(chainer.ChainerBackend):
 
     backends: tuple[keyring.backend.KeyringBackend, ...] = ()
     priority = 0.1  # type: ignore[assignment]
-
-
-@pytest.fixture
-def ring() -> Iterator[MemoryKeyring]:
-    """A keyring in memory."""
-    ring = MemoryKeyring()
-    with keyring_in_place(ring):
-        yield ring
 
 
 def test_keep_find_forget(ring: MemoryKeyring) -> None:

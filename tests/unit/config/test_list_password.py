@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,14 +10,6 @@ from mailmerge_cli.config.list_password import ListPasswords, entry_name
 from mailmerge_cli.errors import CredentialsFault
 from mailmerge_cli.secret import Secret
 from support.keyrings import BrokenKeyring, MemoryKeyring, keyring_in_place
-
-
-@pytest.fixture
-def ring() -> Iterator[MemoryKeyring]:
-    """An empty keyring."""
-    ring = MemoryKeyring()
-    with keyring_in_place(ring):
-        yield ring
 
 
 @pytest.fixture

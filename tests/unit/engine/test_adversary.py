@@ -16,11 +16,32 @@ from mailmerge_cli.ledger.records import Record
 from mailmerge_cli.model.delivery import State
 from mailmerge_cli.model.mail import Advice, Blame, Outcome, Verdict
 from support.engine_parts import Stage, accept
-from support.played_workers import Played, PlayedStage
+from support.played_workers import Play, Played, PlayedStage
 
 ACCEPTED = flat(Outcome(Verdict.ACCEPTED, code=250))
 QUOTA = Outcome(Verdict.DEFERRED, Blame.TRANSPORT, Advice.QUOTA, code=452, text="daily quota")
 REJECTED = Outcome(Verdict.REFUSED, Blame.RECIPIENT, code=550, enhanced="5.1.1")
+
+
+async def with_a_content_allowed(stage: PlayedStage) -> Played:
+    """A worker whose first line may send delivery 1: its ticket 1 is written."""
+    worker = await stage.worker()
+    await worker.hears(Say.WORK)
+    await settled(worker, 1, 0, None, 1)
+    return worker
+
+
+async def settled(worker: Played, ticket: int, done: int, outcome: object, begun: int = 0) -> None:
+    """On its first line: what became of a delivery, and which one follows; that is written, and nothing else of it."""
+    worker.says(Say.COMMIT, ticket, 0, done, outcome, begun)
+    assert ([ticket],) == await worker.hears(Say.WRITTEN)
+
+
+def stopped_by_the_quota(stage: PlayedStage, play: Play) -> None:
+    """One content was begun, nobody has a mail, and all are still to be sent."""
+    ending = stage.run(play)
+    assert ("quota", 0, 1) == (ending.reason, ending.sent, ending.begun)
+    assert {State.PENDING: 8} == stage.ledger.states()
 
 
 def test_a_tickets_promise_dies_with_its_worker(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,21 +79,14 @@ def test_Q01_after_a_refusal_that_stops_the_run_a_worker_sends_no_second_content
     stage = PlayedStage(monkeypatch, 8)
 
     async def play(stage: PlayedStage) -> None:
-        worker = await stage.worker()
-        await worker.hears(Say.WORK)
-        worker.says(Say.COMMIT, 1, 0, 0, None, 1)
-        assert ([1],) == await worker.hears(Say.WRITTEN)
+        worker = await with_a_content_allowed(stage)
         worker.says(Say.COMMIT, 2, 0, 1, flat(QUOTA), 2)
         ticket, error = await worker.hears(Say.FAULT)
         assert (2, Stopped) == (ticket, type(error))
-        worker.says(Say.COMMIT, 3, 0, 2, flat(Outcome(Verdict.RELEASED)), 0)
-        assert ([3],) == await worker.hears(Say.WRITTEN)
+        await settled(worker, 3, 2, flat(Outcome(Verdict.RELEASED)))
         worker.says(Say.ENDED, 0, error)
 
-    ending = stage.run(play)
-
-    assert ("quota", 0, 1) == (ending.reason, ending.sent, ending.begun)
-    assert {State.PENDING: 8} == stage.ledger.states()
+    stopped_by_the_quota(stage, play)
 
 
 def test_Q01_a_worker_that_has_not_heard_of_the_stop_sends_nothing_either(
@@ -82,22 +96,15 @@ def test_Q01_a_worker_that_has_not_heard_of_the_stop_sends_nothing_either(
     stage = PlayedStage(monkeypatch, 8)
 
     async def play(stage: PlayedStage) -> None:
-        worker = await stage.worker()
-        await worker.hears(Say.WORK)
-        worker.says(Say.COMMIT, 1, 0, 0, None, 1)
-        assert ([1],) == await worker.hears(Say.WRITTEN)
-        worker.says(Say.COMMIT, 2, 0, 1, flat(QUOTA), 0)
-        assert ([2],) == await worker.hears(Say.WRITTEN)
+        worker = await with_a_content_allowed(stage)
+        await settled(worker, 2, 1, flat(QUOTA))
         worker.says(Say.COMMIT, 3, 0, 0, None, 2)
         ticket, error = await worker.hears(Say.FAULT)
         assert (3, Stopped) == (ticket, type(error))
         worker.says(Say.COMMIT, 0, 0, 2, flat(Outcome(Verdict.RELEASED)), 0)
         worker.says(Say.ENDED, 0, error)
 
-    ending = stage.run(play)
-
-    assert ("quota", 0, 1) == (ending.reason, ending.sent, ending.begun)
-    assert {State.PENDING: 8} == stage.ledger.states()
+    stopped_by_the_quota(stage, play)
 
 
 def test_after_a_refusal_that_stops_nobody_a_worker_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,14 +112,9 @@ def test_after_a_refusal_that_stops_nobody_a_worker_goes_on(monkeypatch: pytest.
     stage = PlayedStage(monkeypatch, 2)
 
     async def play(stage: PlayedStage) -> None:
-        worker = await stage.worker()
-        await worker.hears(Say.WORK)
-        worker.says(Say.COMMIT, 1, 0, 0, None, 1)
-        assert ([1],) == await worker.hears(Say.WRITTEN)
-        worker.says(Say.COMMIT, 2, 0, 1, flat(REJECTED), 2)
-        assert ([2],) == await worker.hears(Say.WRITTEN)
-        worker.says(Say.COMMIT, 3, 0, 2, ACCEPTED, 0)
-        assert ([3],) == await worker.hears(Say.WRITTEN)
+        worker = await with_a_content_allowed(stage)
+        await settled(worker, 2, 1, flat(REJECTED), 2)
+        await settled(worker, 3, 2, ACCEPTED)
         worker.says(Say.ENDED, 0, None)
 
     ending = stage.run(play)
@@ -128,10 +130,7 @@ def test_a_worker_that_dies_between_refusal_and_grant_leaves_its_next_row_pendin
     stage = PlayedStage(monkeypatch, 2)
 
     async def play(stage: PlayedStage) -> None:
-        worker = await stage.worker()
-        await worker.hears(Say.WORK)
-        worker.says(Say.COMMIT, 1, 0, 0, None, 1)
-        await worker.hears(Say.WRITTEN)
+        worker = await with_a_content_allowed(stage)
         worker.says(Say.COMMIT, 2, 0, 1, flat(REJECTED), 2)
         worker.hangs_up()
         successor = await stage.worker()
