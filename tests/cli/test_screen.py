@@ -12,7 +12,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mailmerge_cli.cli.screen import Screen
@@ -132,6 +132,7 @@ def test_L02_no_value_reaches_the_terminal_raw(value: str) -> None:
 
 
 @given(st.text(st.characters()))
+@example("g")
 def test_L02_a_value_cannot_forge_a_line(value: str) -> None:
     """A problem is one line, and every further line of an error is indented."""
     pair = Pair()

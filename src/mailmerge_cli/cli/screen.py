@@ -108,7 +108,9 @@ class Screen:
         self._line(self.err, f"Error: {_continued(error.message)}", "bold red")
         self._record("error", error.message)
         alone = error.problems[0].message if len(error.problems) == 1 else ""
-        if not alone or not error.message.rstrip(".").endswith(alone):  # else it has just been said
+        if not alone or not f": {error.message}".rstrip(".").endswith(
+            f": {alone}"
+        ):  # else it has just been said
             self.problems(error.problems)
         if error.hint:
             self._line(self.err, _continued(error.hint))
