@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -31,6 +32,7 @@ BOOKED = 60
 _FEW = 2000  # mails for which starting workers takes longer than they save
 _SLOW = 1000.0  # mails a second that one process makes and sends with ease
 _MOST = 4  # workers that one main process keeps busy
+_MANY = 50_000  # things made before cycles are looked for: what is made for a mail is tuples, and has none
 
 
 @dataclass(slots=True)
@@ -65,6 +67,8 @@ class Landing:
 
 def launch(flight: Flight, observers: Sequence[Observer]) -> Landing:
     """Send what is due; SIGINT and SIGTERM settle what is in flight first, a second one leaves at once."""
+    gc.freeze()  # what is here by now stays
+    gc.set_threshold(_MANY)
     return asyncio.run(_fly(flight, observers))
 
 
