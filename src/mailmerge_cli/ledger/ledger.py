@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from mailmerge_cli.ledger.draft import Draft
 
 _CACHE: Final = 8_000  # KiB
-_PLAN_CACHE: Final = 64_000
+_PLAN_CACHE: Final = 32_000
 
 
 class Ledger(Reading):
