@@ -17,12 +17,11 @@ def run() -> None:
         sys.stdout.flush()
     except (
         OSError
-    ) as error:  # of the version or of a help page; commands tell what they cannot write themselves
+    ) as error:  # commands tell by themselves what they cannot write; this is the version's, or a help page's
         code = _unheard(error)
-    finally:
-        import gc
-
-        gc.freeze()  # what is left goes with the process: to look through all of it for cycles takes longer than many a command
+    except KeyboardInterrupt:  # between the end of a command and here
+        code = 130
+    _put_out_the_light()
     sys.exit(code)
 
 
@@ -37,10 +36,21 @@ def _answer(words: list[str]) -> int:
     return main(words)
 
 
+def _put_out_the_light() -> None:
+    """All is done and told: there is nothing left to interrupt, to wait for or to collect."""
+    import gc
+    import signal
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if "mailmerge_cli.offspring" in sys.modules:
+        sys.modules["mailmerge_cli.offspring"].end_all()
+    gc.freeze()  # to look through all that is left for cycles takes longer than many a command
+
+
 def _fill_what_is_closed() -> None:
     """Some daemons start a command with its standard streams closed; the ledger must not become number 1."""
     while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
-        pass
+        os.set_inheritable(number, True)
     os.close(number)
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
@@ -49,12 +59,15 @@ def _fill_what_is_closed() -> None:
 
 def _unheard(error: OSError) -> int:
     """Standard output is full (74), or its reader has gone, which is no fault; Python would say so once more at its end."""
+    from contextlib import suppress
+
     from mailmerge_cli.errors import LedgerFault
 
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     if isinstance(error, BrokenPipeError):
         return 0
-    sys.stderr.write(f"Error: standard output cannot be written: {error.strerror}\n")
+    with suppress(OSError):
+        sys.stderr.write(f"Error: standard output cannot be written: {error.strerror}\n")
     return LedgerFault.exit_code
 
 

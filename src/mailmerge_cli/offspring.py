@@ -49,7 +49,7 @@ def hire(module: str) -> subprocess.Popen[bytes]:
     `main` calls `grow_deaf` first of all. A process that was itself born here may have one, and it may die of anything: nothing that it
     does touches this process. It gets none of the program's own variables, for a secret may be among them.
     """
-    with _blocked():
+    with undisturbed():
         return subprocess.Popen(
             [sys.executable, "-I", "-c", _ENTRY, module, *sys.path],
             stdin=subprocess.PIPE,
@@ -83,18 +83,18 @@ def grow_deaf() -> None:
 
 @contextmanager
 def _held_back() -> Iterator[None]:
-    """As `_blocked`, for what multiprocessing starts."""
+    """As `undisturbed`, for what multiprocessing starts."""
     if sys.platform != "win32":
         from multiprocessing import resource_tracker
 
         resource_tracker.ensure_running()  # it lets signals through again, so it comes first
-    with _blocked():
+    with undisturbed():
         yield
 
 
 @contextmanager
-def _blocked() -> Iterator[None]:
-    """A Ctrl-C must not reach a new process before it can say that it ignores it."""
+def undisturbed() -> Iterator[None]:
+    """Signals wait: a Ctrl-C must not reach a new process before it can say that it ignores it, nor break the end of old ones half-way."""
     if sys.platform == "win32":
         yield
         return
@@ -103,6 +103,13 @@ def _blocked() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def end_all() -> None:
+    """Whoever is still there ends by force. At the exit, multiprocessing would ask them with a SIGTERM, which they ignore, and wait for ever."""
+    if multiprocessing := sys.modules.get("multiprocessing"):
+        for child in multiprocessing.active_children():
+            child.kill()
 
 
 def cores() -> int:

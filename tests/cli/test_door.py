@@ -47,6 +47,16 @@ def test_K06_a_send_with_closed_streams_sends(campaign: Path, server: ScriptedSe
     assert (0, 0, once(*range(1, 6))) == (done.returncode, again.returncode, got(server)), done.stderr
 
 
+def test_K06_what_this_process_starts_has_streams_too(tmp_path: Path) -> None:
+    """A worker or a password command finds its three streams open, to and from nowhere, and none of its own files in their place."""
+    look = "import os, sys; sys.exit(not all(os.path.samestat(os.fstat(n), os.stat(os.devnull)) for n in range(3)))"
+    script = (
+        "import subprocess, sys; from mailmerge_cli.__main__ import _fill_what_is_closed as fill; fill(); "
+        f"sys.exit(subprocess.call([sys.executable, '-c', {look!r}]))"
+    )
+    assert 0 == through_shell([sys.executable, "-c", script], CLOSED["all"], tmp_path).returncode
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 @pytest.mark.parametrize("words", [["--version"], ["--help"], ["send", "--help"], ["runs", "--json"]])
 def test_K08_what_was_asked_for_and_cannot_be_written_is_74(campaign: Path, words: list[str]) -> None:

@@ -111,6 +111,28 @@ def test_K04_a_signal_while_the_list_is_checked(
     goes_on(folder, server)
 
 
+@pytest.mark.parametrize("signals", [1, 2])
+def test_K04_a_signal_while_the_helpers_are_sent_home(
+    folder: Path, server: ScriptedServer, signals: int
+) -> None:
+    """The list is refused, and Ctrl-C comes when the first helper is gone, once or twice: the call ends, with 65 or 130, and nobody is left."""
+    with (folder / "people.csv").open("a") as people:
+        people.write("0,Last,nowhere,tok,x\n")
+    for _ in range(3):
+        with planning(folder) as (process, hands):
+            while all(map(alive, hands)) and process.poll() is None:
+                time.sleep(0.001)
+            for _ in range(signals):
+                if process.poll() is None:
+                    to_group(process, signal.SIGINT)
+                    time.sleep(0.004)
+            code, err = ended(process, hands)
+        # The second may come when all is done and told: then the signal's own code is as good.
+        assert code in (65, 130, -signal.SIGINT), err
+        assert "Traceback" not in err
+    assert [] == server.accepted
+
+
 @pytest.mark.parametrize("pause", [0.1, *(pytest.param(pause, marks=SLOW) for pause in (0.0, 0.25))])
 def test_K02_killed_while_the_list_is_checked(folder: Path, server: ScriptedServer, pause: float) -> None:
     """kill -9: its helpers end by themselves, no temporary file and no lock is left, and the next call begins as if nothing had been."""

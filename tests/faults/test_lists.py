@@ -49,15 +49,18 @@ def test_F01_F02_F03_what_excel_exports_reaches_the_right_people(
 
 @pytest.mark.parametrize("encoding", ["cp1252", "cp1250", "gb18030"])
 def test_F02_nobody_is_mailed_by_a_guess_at_letters(trial: Trial, encoding: str) -> None:
-    """With --yes nobody looks at the names: 65, and how to look and what to say; `check` and `preview` show them; said, it goes."""
+    """With --yes nobody looks at the names: 65, and how to look and what to say; `check` and `preview` show them; said, it goes, and goes on."""
     name = {"cp1252": "Zoë Ångström", "cp1250": "Łukasz Żółć", "gb18030": "王芳"}[encoding]
-    trial.write(letter=PLAIN).raw(f"email,id,name\np1@example.org,1,{name}\n".encode(encoding))
+    trial.write(letter=PLAIN).raw(
+        f"email,id,name\np1@example.org,1,{name}\np2@example.org,2,{name}\n".encode(encoding)
+    )
     trial.refused(trial.send(), "a guess", "mailmerge preview", "--encoding")
 
     for word in ("check", "preview"):
         ran = run_here(word, trial.folder)
         assert (0, True) == (ran.code, "a guess" in ran.err), ran.err
-    assert (0, once(1)) == (trial.send("--encoding", encoding).code, trial.got())
+    assert (75, once(1)) == (trial.send("--encoding", encoding, "--limit", "1").code, trial.got())
+    assert (0, once(1, 2)) == (trial.send().code, trial.got())
     assert f"Dear {name}." in text_of(trial.mails()[0])
 
 

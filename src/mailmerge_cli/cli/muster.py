@@ -1,18 +1,21 @@
 """Processes that are there before the first mail: they help to check the list, and then they are the crew's workers.
 
-Rule: each keeps the campaign's lock from its birth (engine/birth.py), and whoever is not needed is gone when the muster ends.
+Rule 1: the campaign's lock is given to whoever becomes a worker, before its first word: who only helps has promised nothing.
+Rule 2: whoever is not needed is gone when the muster ends, whatever signal comes meanwhile.
 """
 
 from __future__ import annotations
 
 import os
 import socket
+import sys
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Self
 
+from mailmerge_cli import offspring
 from mailmerge_cli.campaign.hands import Aid, lend_until_dismissed
 from mailmerge_cli.engine.birth import Born, born
 from mailmerge_cli.engine.worker import work
@@ -35,7 +38,7 @@ class Muster:
         self._asked = 0
         with suppress(OSError):
             for _ in range(number):
-                self._idle.append(_called(lock))
+                self._idle.append(_called())
 
     @property
     def hand(self) -> Callable[[], Aid] | None:
@@ -47,15 +50,18 @@ class Muster:
         while self._idle:
             one = self._idle.popleft()
             one.connection.close()  # by this it knows that the check is over
-            if one.born.process.is_alive():
-                return one.born
+            with suppress(OSError):
+                if one.born.process.is_alive():
+                    _entrust(one.born.sock, self._lock)
+                    return one.born
             one.end()
         return born(self._lock)
 
     def keep(self, number: int) -> None:
         """No more than so many will be wanted."""
-        while len(self._idle) > number:
-            self._idle.pop().end()
+        with offspring.undisturbed():
+            while len(self._idle) > number:
+                self._idle.pop().end()
 
     def __enter__(self) -> Self:
         return self
@@ -88,12 +94,12 @@ class _Idle(NamedTuple):
         self.born.process.close()
 
 
-def _called(lock: int) -> _Idle:
+def _called() -> _Idle:
     import multiprocessing
 
     ours, theirs = multiprocessing.Pipe()
     try:
-        return _Idle(ours, born(lock, serve, theirs))
+        return _Idle(ours, born(-1, serve, theirs))
     except BaseException:
         ours.close()
         raise
@@ -102,9 +108,31 @@ def _called(lock: int) -> _Idle:
 
 
 def serve(sock: socket.socket, _: object, connection: Connection) -> None:
-    """The whole life of such a process: a hand until it is dismissed, then a worker."""
+    """The whole life of such a process: a hand until it is dismissed, then a worker, if it is wanted."""
     try:
         lend_until_dismissed(connection)
+        wanted = _entrusted(sock)
     except BaseException:  # noqa: BLE001  whatever it was, the main process meets it again, where it can be told
+        wanted = False
+    if not wanted:
         os._exit(0)
     work(sock)
+
+
+_WORD = b"."
+
+
+def _entrust(sock: socket.socket, lock: int) -> None:
+    """Make it a worker. Windows gives a lock to no other process; there a worker is gone as soon as its main process hangs up."""
+    if lock >= 0 and sys.platform != "win32":
+        socket.send_fds(sock, [_WORD], [lock])
+    else:
+        sock.sendall(_WORD)
+
+
+def _entrusted(sock: socket.socket) -> bool:
+    """Wait for that; False: the main process is gone, or nobody is wanted. What comes with it stays open as long as the process."""
+    if sys.platform == "win32":
+        return sock.recv(1) == _WORD
+    word, *_ = socket.recv_fds(sock, 1, 1)
+    return word == _WORD

@@ -127,7 +127,6 @@ class Sending:
             )  # fmt: skip
             # A second mail, and a second try, take what the list makes of a row now: that is a new plan.
             going_on = not (self._wishes.again or self._wishes.acceptance.retry_failed)
-            self._refuse_guess(inputs)
             muster = stack.enter_context(self._muster(ledger, choice, inputs))
             preparation = prepare(
                 stack, inputs, ledger if choice.run else None, going_on=going_on, bear=muster.hand
@@ -137,6 +136,8 @@ class Sending:
                 run = self._planned(ledger, choice, preparation)
                 self._check_keys(ledger, run)
                 due = self._due(ledger, run)
+                if due and self._wishes.yes and ledger.nothing_begun(run):
+                    self._refuse_guess(inputs)
                 going = not due or self._wishes.yes or self._agreed(ledger, run, preparation, due)
                 if going:
                     self._give_up_others(ledger)
@@ -151,8 +152,8 @@ class Sending:
             return self._sent(stack, ledger, run, preparation, due, muster)
 
     def _refuse_guess(self, inputs: Inputs) -> None:
-        """A wrong letter in a name is worse than no mail (F02), and with --yes nobody looks at the names."""
-        if self._wishes.yes and inputs.guess and self._account.kind != "outbox":
+        """A wrong letter in a name is worse than no mail (F02), and with --yes nobody looks at the names; of a run that has begun somebody did."""
+        if inputs.guess and self._account.kind != "outbox":
             raise Refused(
                 f"The characters of the list are read as {inputs.guess.upper()}, which is a guess, and with --yes nobody looks at the names.",
                 hint=f"Look at some with `mailmerge preview`; if they are right, say so: --encoding {inputs.guess}, or "
