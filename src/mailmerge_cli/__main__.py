@@ -15,9 +15,8 @@ def run() -> None:
     try:
         code = _answer(sys.argv[1:])
         sys.stdout.flush()
-    except (
-        OSError
-    ) as error:  # commands tell by themselves what they cannot write; this is the version's, or a help page's
+    except OSError as error:
+        # Commands tell by themselves what they cannot write; this is of the version, or of a help page.
         code = _unheard(error)
     except KeyboardInterrupt:  # between the end of a command and here
         code = 130
