@@ -73,9 +73,7 @@ def test_one_that_is_killed_while_it_helps_is_replaced(
     assert 3 == len(births)
 
 
-def test_a_list_that_is_refused_leaves_nobody(
-    many: Path, births: list[int], server: ScriptedServer
-) -> None:
+def test_a_list_that_is_refused_leaves_nobody(many: Path, births: list[int], server: ScriptedServer) -> None:
     """A bad address behind everybody else: 65, nobody mailed, and the helpers are gone when the call is."""
     write_list(many, [*people(MANY), f"{MANY + 1},Last,nowhere,1"])
     ran = run_here("send", "--yes")
