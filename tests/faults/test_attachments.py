@@ -44,6 +44,20 @@ def test_B01_a_missing_file_stops_all_or_leaves_its_row_out(trial: Trial) -> Non
     assert {"p1": [("good.txt", "slip of good")]} == attached(trial), ran.err
 
 
+def test_a_file_that_two_people_name_goes_to_neither(trial: Trial) -> None:
+    """Two people of one name, one slip of that name: whose it is nobody can tell, so neither gets it, whoever stands first; the others go."""
+    two(trial, "good")
+    trial.list(
+        [f"{n},{name},p{n}@example.org,{name}" for n, name in ((1, "good"), (2, "other"), (3, "good"))]
+    )
+    slips(trial, "good", "other")
+    ran = trial.send_others()
+
+    assert {"p2": [("other.txt", "slip of other")]} == attached(trial), ran.err
+    assert ["invalid", "sent", "invalid"] == list(trial.states().values())
+    assert {2, 4} == {problem["row"] for problem in ran.json["problems"]}
+
+
 ELSEWHERE = [
     "../campaign",
     "/etc/hostname",

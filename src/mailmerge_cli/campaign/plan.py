@@ -34,6 +34,7 @@ class Plan:
         read: rows read; `unselected` were not chosen by `where`.
         attachments: of the first mail.
         notes: what a person should know of the list, now that it was read to its end.
+        lenders: rows whose own file a later row names too, and what is wrong with that.
     """
 
     draft: Draft
@@ -48,6 +49,7 @@ class Plan:
     skipped: int = 0
     attachments: int = 0
     notes: tuple[str, ...] = ()
+    lenders: dict[int, Problem] = field(default_factory=dict)
 
     def take_from_mails(self, number: int) -> None:
         """So many that would have been sent are skipped."""
@@ -86,6 +88,7 @@ def make_plan(
     with Hands(kit, hands, bear) as many:
         for part in many.checked(lambda: plan.wanted):
             _take(plan, part)
+    _refuse_lenders(plan)
     _look_for_twins(plan, duplicates, key_is_address, ledger, run)
     return plan
 
@@ -117,8 +120,8 @@ def _without_borrowed(plan: Plan, part: Checked) -> Checked:
     borrowed: dict[int, list[Problem]] = {}
     for place, (digest, row) in zip(part.places, places, strict=True):
         if (first := earlier.get(digest, row)) != row:
-            text = f"{place.path} is already the attachment of row {first}; each person's file may go to one person only"
-            borrowed.setdefault(place.line, []).append(Problem(row, "Attachment", "attachment", text))
+            borrowed.setdefault(place.line, []).append(_borrowed(row, place.path, first))
+            plan.lenders.setdefault(first, _borrowed(first, place.path, row))
     share = part.digest
     for at, found in borrowed.items():
         row, key, address, *_ = lines[at]
@@ -134,6 +137,23 @@ def _without_borrowed(plan: Plan, part: Checked) -> Checked:
         problems=problems[: plan.wanted],
         problems_total=part.problems_total + sum(map(len, borrowed.values())),
     )
+
+
+def _borrowed(row: int, path: str, other: int) -> Problem:
+    text = f"{path} is the attachment of row {other} too; each person's file may go to one person only"
+    return Problem(row, "Attachment", "attachment", text)
+
+
+def _refuse_lenders(plan: Plan) -> None:
+    """Whose file it is nobody can tell, so the first of those rows, which was taken before the second was read, is not sent either."""
+    if not plan.lenders:
+        return
+    spoilt = plan.draft.spoil({row: problem.message for row, problem in plan.lenders.items()})
+    plan.mails -= len(spoilt)
+    plan.invalid += len(spoilt)
+    plan.problems_total += len(spoilt)
+    plan.problems += [plan.lenders[row] for row in spoilt][: plan.wanted]
+    plan.problems.sort(key=lambda problem: problem.row or 0)
 
 
 def _look_for_twins(

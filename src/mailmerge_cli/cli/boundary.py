@@ -13,10 +13,13 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from time import monotonic
 
 from mailmerge_cli.cli.screen import Screen
 from mailmerge_cli.errors import ExitCode, MailmergeError, UsageFault
 from mailmerge_cli.model.delivery import Counts
+
+_AT_ONCE = 1.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,19 +118,28 @@ def _tell(
 
 @contextmanager
 def _terminated() -> Iterator[None]:
-    """SIGTERM raises `Terminated` as long as nobody else takes it."""
+    """Ctrl-C and SIGTERM, as long as nobody else takes them: the first one closes what is open, in order.
 
-    def on_signal(*_: object) -> None:
-        raise Terminated
+    One that follows at once (a terminal and a wrapper both send one) changes nothing; one that comes later ends the process there and then.
+    """
+    first: list[float] = []
 
-    before = None
+    def on_signal(number: int, _: object) -> None:
+        if not first:
+            first.append(monotonic())
+            raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
+        if monotonic() - first[0] > _AT_ONCE:
+            os._exit(128 + number)
+
+    before = {}
     with suppress(ValueError):  # only the main thread may
-        before = signal.signal(signal.SIGTERM, on_signal)
+        before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
         with suppress(ValueError):
-            signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
+            for number, handler in before.items():
+                signal.signal(number, handler or signal.SIG_DFL)
 
 
 def _let_go_of_a_closed_pipe() -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -155,6 +155,18 @@ class Draft:
                 "UPDATE entry SET state = 'skipped', content_hash = x'', reason = ? WHERE key = ?",
                 [(reason, key) for key in keys],
             ).rowcount
+
+    def spoil(self, reasons: Mapping[int, str]) -> list[int]:
+        """The entries of these rows are invalid after all; returns the rows of those that were to be sent."""
+        self._digest = None
+        with self._change() as connection:
+            connection.execute("CREATE INDEX entry_by_row ON entry (row)")
+            sql = "UPDATE entry SET state = 'invalid', content_hash = x'', reason = ? WHERE row = ? AND state = 'pending'"
+            spoilt = [
+                row for row, reason in reasons.items() if connection.execute(sql, (reason, row)).rowcount
+            ]
+            connection.execute("DROP INDEX entry_by_row")
+        return spoilt
 
     def count(self, *states: State) -> int:
         """Entries in these states, or all."""

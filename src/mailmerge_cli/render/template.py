@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -88,7 +88,8 @@ class Template:
         self.has_subject = parts.subject is not None
         self.own_files = any(field.fixed is None for field in parts.attachments)
         self.once = parts.bodies.once
-        self.warnings = tuple(part.warning for part in parts.fixed_attachments if part.warning)
+        odd_files = (part.warning for part in parts.fixed_attachments if part.warning)
+        self.warnings = (*odd_files, *_goes_to_all(parts))
         self._text, self._html = parts.bodies.text, parts.bodies.html
         self._images = parts.images if self._html is not None else ()
         self._attachments: tuple[Attachment, ...] | None = None
@@ -329,3 +330,11 @@ def _entity(part: Attachment, letter: Letter) -> bytes:
 
 def _changed(letter: Letter, sentence: str) -> Problem:
     return Problem(letter.row, "Attachment", "changed", sentence)
+
+
+def _goes_to_all(parts: Parts) -> Iterator[str]:
+    """Whoever stands in the message itself gets every mail, with all that is in it."""
+    for name, field in (("To", parts.to), ("Cc", parts.cc), ("Bcc", parts.bcc)):
+        if field is not None and field.fixed:
+            people = ", ".join(address.shown for _, address in field.fixed)
+            yield f"{name} is the same for all rows: every mail goes to {people}"
