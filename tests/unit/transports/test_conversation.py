@@ -115,6 +115,20 @@ def test_garbage_ends_it_but_not_what_came_before() -> None:
     assert [reply.code for reply in talk.replies] == [250]
 
 
+@pytest.mark.parametrize("cut", [False, True])
+def test_P17_behind_garbage_no_reply_is_anybodys(cut: bool) -> None:
+    """The 554 to DATA behind garbage to RCPT is not the recipient's, whether both come at once or one after the other."""
+    talk = ready()
+    talk.ask(Step.MAIL, Step.RCPT, Step.DATA)
+    chunks = [b"250 2.1.0 Ok\r\n\xff\xfe\r\n", b"554 5.5.1 no valid recipients\r\n"]
+    for chunk in chunks if cut else [b"".join(chunks)]:
+        talk.receive(chunk)
+
+    assert [250] == [reply.code for reply in talk.replies]
+    assert talk.over
+    assert talk.unasked is None
+
+
 def test_after_the_end_the_rest_of_a_group_is_still_read() -> None:
     """A 354 to a refused MAIL ends it; the replies behind are not lost."""
     talk = ready()

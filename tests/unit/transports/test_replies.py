@@ -171,6 +171,7 @@ def test_asked_wait(text: str, seconds: float) -> None:
 @pytest.mark.parametrize(
     ("text", "found"),
     [
+        ("id=1", "1"),
         ("Ok: queued as 4F1C2A0B", "4F1C2A0B"),
         ("OK id=1abcDE-00001Q-2x", "1abcDE-00001Q-2x"),
         (

@@ -27,7 +27,7 @@ class Conversation:
         unasked: a reply that came while nothing was asked (a 421 on an idle connection, a 552 in the middle of content).
     """
 
-    __slots__ = ("_fresh", "_parser", "asked", "fault", "replies", "state", "unasked")
+    __slots__ = ("_botched", "_fresh", "_parser", "asked", "fault", "replies", "state", "unasked")
 
     def __init__(self) -> None:
         self.state = State.DIALLED
@@ -37,6 +37,7 @@ class Conversation:
         self.unasked: Reply | None = None
         self._parser = ReplyParser()
         self._fresh: list[Reply] = []
+        self._botched = False
 
     @property
     def over(self) -> bool:
@@ -62,11 +63,17 @@ class Conversation:
         self.state = State.GREETED
 
     def receive(self, chunk: bytes) -> None:
-        """Take in what the server sent; replies that are whole go to `replies`, the state follows them."""
+        """Take in what the server sent; replies that are whole go to `replies`, the state follows them.
+
+        Behind something that is no SMTP nobody can tell which command a reply answers: the 554 to DATA must not burn the recipient.
+        """
         fresh = self._fresh
+        if self._botched:
+            return
         try:
             self._parser.receive(chunk, fresh)
         except Botched as botched:
+            self._botched = True
             self._take(fresh)
             self._end(str(botched))
         else:
