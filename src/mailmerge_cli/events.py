@@ -5,28 +5,19 @@ Rule: no event carries a cell's value, a body or a subject.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
 
 from mailmerge_cli.model.delivery import Delivery
 from mailmerge_cli.model.mail import Outcome
 
 
-class Settled(NamedTuple):
-    """An attempt has its outcome, and the ledger holds it; `delivery` is as the ledger has it now.
-
-    A tuple, because there is one for every mail.
-    """
-
-    delivery: Delivery
-    outcome: Outcome
-
-
 @dataclass(frozen=True, slots=True)
-class AllTold:
-    """All that one transaction of the ledger settled has been told: a listener that gathers may write now."""
+class Settled:
+    """These attempts have their outcomes, and one transaction of the ledger holds them all; a delivery is as the ledger has it now."""
+
+    attempts: Sequence[tuple[Delivery, Outcome]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +43,6 @@ class Trouble:
     text: str
 
 
-Event = Settled | AllTold | Waiting | Connected | Trouble
+Event = Settled | Waiting | Connected | Trouble
 Observer = Callable[[Event], None]
 """Who listens; must be quick and must not raise."""

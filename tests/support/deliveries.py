@@ -32,10 +32,10 @@ def delivery(number: int = 1, state: State = State.SENT, **fields: Any) -> Deliv
 
 
 def settled(number: int = 1, state: State = State.SENT, **fields: Any) -> Settled:
-    """The event of an attempt that has its outcome."""
+    """The event of one attempt that has its outcome."""
     verdicts = {State.SENT: Verdict.ACCEPTED, State.FAILED: Verdict.REFUSED, State.DEFERRED: Verdict.DEFERRED}
     one = delivery(number, state, **fields)
     outcome = Outcome(
         verdicts.get(state, Verdict.UNKNOWN), code=one.code, enhanced=one.enhanced, text=one.reply
     )
-    return Settled(one, outcome)
+    return Settled([(one, outcome)])

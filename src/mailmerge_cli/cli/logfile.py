@@ -15,6 +15,8 @@ from typing import Self
 
 from mailmerge_cli.errors import LedgerFault
 from mailmerge_cli.events import Connected, Event, Settled, Trouble, Waiting
+from mailmerge_cli.model.delivery import Delivery
+from mailmerge_cli.model.mail import Outcome
 from mailmerge_cli.report.escape import visible
 from mailmerge_cli.report.lines import iso
 
@@ -48,26 +50,30 @@ class LogFile:
     def __call__(self, event: Event) -> None:
         """Write down an event of the engine."""
         match event:
-            case Settled(delivery=delivery, outcome=outcome):
-                self.event(
-                    f"delivery.{delivery.state.value}",
-                    row=delivery.row,
-                    key=delivery.key,
-                    to=delivery.address,
-                    attempt=delivery.attempts,
-                    code=outcome.code or "",
-                    enhanced=outcome.enhanced,
-                    account=delivery.account,
-                    message_id=delivery.message_id,
-                    phase=outcome.phase,
-                    reply=outcome.text,
-                )
+            case Settled(attempts=attempts):
+                for delivery, outcome in attempts:
+                    self._attempt(delivery, outcome)
             case Waiting(why=why, until=until, text=text):
                 self.event("run.waiting", why=why, until=iso(until, self._zone), text=text)
             case Connected(connections=connections):
                 self.event("run.connected", connections=connections)
             case Trouble(text=text):
                 self.event("run.trouble", text=text)
+
+    def _attempt(self, delivery: Delivery, outcome: Outcome) -> None:
+        self.event(
+            f"delivery.{delivery.state.value}",
+            row=delivery.row,
+            key=delivery.key,
+            to=delivery.address,
+            attempt=delivery.attempts,
+            code=outcome.code or "",
+            enhanced=outcome.enhanced,
+            account=delivery.account,
+            message_id=delivery.message_id,
+            phase=outcome.phase,
+            reply=outcome.text,
+        )
 
     def event(self, name: str, **fields: object) -> None:
         """Write one line; empty fields are left out.

@@ -142,14 +142,14 @@ class Progress:
         return f"{self.ended} of {self._total}{': ' if told else ''}{told}{'; ' if pace else ''}{pace}"
 
     def _settled(self, event: Settled) -> None:
-        delivery = event.delivery
-        state = delivery.state
-        self._counts[state] += 1
         self._waiting = None
-        if state is State.DEFERRED:
-            self._deferred.add(delivery.id)
-        elif self._deferred:
-            self._deferred.discard(delivery.id)
+        for delivery, _ in event.attempts:
+            state = delivery.state
+            self._counts[state] += 1
+            if state is State.DEFERRED:
+                self._deferred.add(delivery.id)
+            elif self._deferred:
+                self._deferred.discard(delivery.id)
         if self._live is None:
             now = self._clock.monotonic()
             if self._due(now):

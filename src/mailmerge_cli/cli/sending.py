@@ -38,7 +38,7 @@ from mailmerge_cli.cli.wishes import Wishes
 from mailmerge_cli.config.account_url import is_loopback
 from mailmerge_cli.engine.run import Ending
 from mailmerge_cli.errors import ExitCode, MailmergeError, Refused, Unreachable
-from mailmerge_cli.events import AllTold, Event, Observer, Settled
+from mailmerge_cli.events import Event, Observer, Settled
 from mailmerge_cli.ledger.ledger import Ledger
 from mailmerge_cli.model.account import Account, Credentials
 from mailmerge_cli.model.campaign import Unfinished
@@ -302,14 +302,9 @@ class Sending:
         return self._summary(ledger, run, preparation, landing)
 
     def _observers(self, progress: Progress, results: ResultLog) -> list[Observer]:
-        settled: list[Delivery] = []
-
         def log(event: Event) -> None:
             if isinstance(event, Settled):
-                settled.append(event.delivery)
-            elif isinstance(event, AllTold):
-                results.add(*settled)
-                settled.clear()
+                results.add(*[delivery for delivery, _ in event.attempts])
 
         return [log, progress, *([self._log_file] if self._log_file else [])]
 

@@ -101,7 +101,7 @@ class Gate:
         return idle + seconds <= self._max_wait.total_seconds()
 
     def progress(self) -> None:
-        """A mail came to its end."""
+        """Mails came to their end."""
         now = self._clock.monotonic()
         if now > self._last_progress:  # it lies ahead while a quota is waited for
             self._last_progress = now

@@ -26,7 +26,7 @@ from mailmerge_cli.errors import (
     Stopped,
     Unreachable,
 )
-from mailmerge_cli.events import AllTold, Connected, Observer, Settled, Trouble, Waiting
+from mailmerge_cli.events import Connected, Observer, Settled, Trouble, Waiting
 from mailmerge_cli.ledger.records import Answer, Intent, Record
 from mailmerge_cli.model.delivery import Delivery, State
 from mailmerge_cli.model.mail import Advice, Blame, Outcome, Verdict
@@ -318,12 +318,15 @@ class Engine:
 
     def _after_write(self, deliveries: list[Delivery], batch: list[Record]) -> None:
         self._begun += len(batch) - [begun for begun, _ in batch].count(None)
-        answers = [settled for _, settled in batch if settled is not None]
-        for delivery, answer in zip(deliveries, answers, strict=True):
-            self._digest(delivery, answer.outcome)
-            self._tell(Settled(delivery, answer.outcome))
-        if answers:
-            self._tell(AllTold())
+        outcomes = [settled.outcome for _, settled in batch if settled is not None]
+        if not outcomes:
+            return
+        attempts = list(zip(deliveries, outcomes, strict=True))
+        if any(outcome.blame is not Blame.TRANSPORT for outcome in outcomes):
+            self.gate.progress()
+        for delivery, outcome in attempts:
+            self._digest(delivery, outcome)
+        self._tell(Settled(attempts))
 
     def _digest(self, delivery: Delivery, outcome: Outcome) -> None:
         """What an outcome means for this mail and for the run."""
@@ -337,10 +340,8 @@ class Engine:
             self.gate.success()
         if outcome.blame is Blame.TRANSPORT:
             self._heed(outcome)
-        else:
-            self.gate.progress()
-            if self._breaker.hear(outcome, delivery.id):
-                self._trip(outcome)
+        elif self._breaker.hear(outcome, delivery.id):
+            self._trip(outcome)
 
     def _heed(self, outcome: Outcome) -> None:
         """The account or the server is in trouble: slow down, wait or stop."""
