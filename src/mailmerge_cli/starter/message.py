@@ -8,6 +8,7 @@ import re
 from mailmerge_cli.model.guess import Guess
 from mailmerge_cli.model.table import Column
 from mailmerge_cli.starter.kind import Kind
+from mailmerge_cli.starter.words import Words
 
 _MARKUP = re.compile(r"([\\`*_\[\]|~])")
 _JINJA_WORDS = frozenset({
@@ -18,9 +19,9 @@ _SPACE = re.compile(r"\s+")
 _SAFE = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "{": "&#123;", "}": "&#125;"}
 
 
-def message_text(kind: Kind, guess: Guess) -> str:
+def message_text(kind: Kind, guess: Guess, words: Words) -> str:
     """The template: headers, an empty line, a body with a greeting and, for payslips, the figures."""
-    return {Kind.PAYSLIP: _payslip, Kind.NEWSLETTER: _newsletter, Kind.LETTER: _letter}[kind](guess)
+    return {Kind.PAYSLIP: _payslip, Kind.NEWSLETTER: _newsletter, Kind.LETTER: _letter}[kind](guess, words)
 
 
 def value_of(column: Column) -> str:
@@ -34,69 +35,73 @@ def _expression(column: Column) -> str:
     return f"row[{json.dumps(column.title, ensure_ascii=False)}]"
 
 
-def _payslip(guess: Guess) -> str:
+def _payslip(guess: Guess, words: Words) -> str:
     rows = [f"| {_plain(column.title)} | {value_of(column)} |" for column in guess.figures]
-    table = ["| | Amount |", "|:---|---:|", *rows, ""] if rows else []
+    table = [words.table, "|:---|---:|", *rows, ""] if rows else []
     return _lines(
-        "From: Your Name <you@example.org>",
-        "Subject: Your payslip for {{ run }}",
+        f"From: {words.you} <you@example.org>",
+        f"Subject: {words.payslip}",
         "",
-        f"Dear {_greeted(guess, 'colleague')},",
+        _greeting(guess, words, words.colleague),
         "",
-        "these are your figures for {{ run }}." if rows else "this is your payslip for {{ run }}.",
+        words.figures if rows else words.no_figures,
         "",
         *table,
-        "Kind regards\\",
-        "Your Name",
+        f"{words.regards}\\",
+        words.you,
     )
 
 
-def _newsletter(guess: Guess) -> str:
+def _newsletter(guess: Guess, words: Words) -> str:
     return _lines(
-        "From: Your Name <you@example.org>",
-        "Subject: Our news",
+        f"From: {words.you} <you@example.org>",
+        f"Subject: {words.news}",
         "List-Unsubscribe: <mailto:you@example.org?subject=unsubscribe>",
         "",
         "<!DOCTYPE html>",
-        '<html lang="en">',
+        f'<html lang="{words.language}">',
         "<head>",
         '<meta charset="utf-8">',
-        "<title>Our news</title>",
+        f"<title>{words.news}</title>",
         "<style>",
         "  body { font-family: Georgia, serif; color: #333333; }",
         "  p { line-height: 1.5; }",
         "</style>",
         "</head>",
         "<body>",
-        f"<p>Dear {_greeted(guess, 'reader')},</p>",
-        "<p>write your news here.</p>",
-        "<p>Kind regards<br>Your Name</p>",
+        f"<p>{_greeting(guess, words, words.reader)}</p>",
+        f"<p>{words.write_news}</p>",
+        f"<p>{words.regards}<br>{words.you}</p>",
         "</body>",
         "</html>",
     )
 
 
-def _letter(guess: Guess) -> str:
+def _letter(guess: Guess, words: Words) -> str:
     return _lines(
-        "From: Your Name <you@example.org>",
-        "Subject: A letter",
+        f"From: {words.you} <you@example.org>",
+        f"Subject: {words.letter}",
         "",
-        f"Dear {_greeted(guess, 'Sir or Madam')},",
+        _greeting(guess, words, words.anybody),
         "",
-        "write your letter here.",
+        words.write_letter,
         "",
-        "Kind regards",
-        "Your Name",
+        words.regards,
+        words.you,
     )
 
 
-def _greeted(guess: Guess, nobody: str) -> str:
-    """The name as far as there is one; a blank cell must not give `Dear ,`."""
+def _greeting(guess: Guess, words: Words, nobody: str) -> str:
+    """By the name as far as there is one; a blank cell must not give `Dear ,`."""
+    return words.greeting % _greeted(guess, words, nobody)
+
+
+def _greeted(guess: Guess, words: Words, nobody: str) -> str:
     if guess.name is not None:
         return "{{ " + f'{_expression(guess.name)} or "{nobody}"' + " }}"
     if guess.given is not None and guess.family is not None:
-        given, family = _expression(guess.given), _expression(guess.family)
-        return "{{ " + f'(({given} ~ " " ~ {family}) | trim) or "{nobody}"' + " }}"
+        whole = words.whole_name.format(given=_expression(guess.given), family=_expression(guess.family))
+        return "{{ " + f'(({whole}) | trim) or "{nobody}"' + " }}"
     if guess.given is not None:
         return "{{ " + f'{_expression(guess.given)} or "{nobody}"' + " }}"
     return nobody

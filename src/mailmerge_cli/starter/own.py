@@ -13,6 +13,7 @@ from mailmerge_cli.model.guess import Guess
 from mailmerge_cli.model.table import Column
 from mailmerge_cli.starter.kind import Kind
 from mailmerge_cli.starter.message import message_text, value_of
+from mailmerge_cli.starter.words import words_for
 
 _TEMPLATE = re.compile(r"[{｛｝]")
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
@@ -52,7 +53,7 @@ def own_files(kind: Kind, own: OwnList, folder: Path) -> dict[str, bytes]:
     """The files of a campaign of that kind around that list, for `folder`."""
     return {
         "campaign.toml": _campaign_text(kind, own, folder).encode(),
-        kind.message: message_text(kind, own.guess).encode(),
+        kind.message: message_text(kind, own.guess, words_for(own.columns)).encode(),
     }
 
 
@@ -127,9 +128,10 @@ def _required(kind: Kind, guess: Guess) -> list[str]:
 
 
 def _listed(column: Column) -> str:
+    """No columns of text here: what is wide in one script and font is not in another."""
     if not column.title:
-        return f"#   (nothing: it has no title)     column {column.letter}"
-    return f"#   {_one_line(value_of(column)):<30} column {column.letter}, {_one_line(column.title)}"
+        return f"#   column {column.letter}: nothing, because it has no title"
+    return f"#   column {column.letter}: {_one_line(value_of(column))} for {_one_line(column.title)}"
 
 
 def _choice(key: str, column: Column | None, meaning: str) -> str:

@@ -135,6 +135,42 @@ def test_what_is_not_plain_is_asked(tmp_path: Path) -> None:
     assert '# email = "…"' in text
 
 
+@pytest.mark.parametrize(
+    ("titles", "greeting"),
+    [
+        (("工号", "姓名", "邮箱", "实发工资（元）", "E-mail 2"), "王秀英，您好："),
+        (("社員番号", "姓名", "メール", "差引支給額"), "Dear 王秀英,"),
+        (("No", "姓名", "E-mail", "Net"), "Dear 王秀英,"),
+    ],
+)
+@pytest.mark.parametrize("kind", Kind)
+def test_a_chinese_list_gets_a_chinese_message(
+    tmp_path: Path, kind: Kind, titles: tuple[str, ...], greeting: str
+) -> None:
+    """Where most titles are Chinese, so is the message, but for header names; kanji beside kana are Japanese."""
+    columns = tuple(column(at, title) for at, title in enumerate(titles))
+    guess = Guess(columns[2], columns[1], columns[0], figures=columns[3:])
+    write_campaign(kind, tmp_path, own=own(guess=guess, columns=columns))
+
+    text = rendered((tmp_path / kind.message).read_text(encoding="utf-8"), **dict.fromkeys(titles, "王秀英"))
+    assert greeting in text
+    body = text.partition("\n\n")[2]
+    english = [word for word in ("Dear", "regards", "Amount", "write", "Your Name") if word in body]
+    assert (english == []) == ("您好" in greeting)
+    assert "you@example.org" in text.splitlines()[0]
+
+
+def test_a_chinese_name_has_the_family_first(tmp_path: Path) -> None:
+    """Where 姓 and 名 are columns of their own, no blank is between them; two blank ones greet nobody by name."""
+    family, given = column(0, "姓"), column(1, "名")
+    chinese = Guess(MAIL, None, None, given=given, family=family)
+    write_campaign(Kind.PAYSLIP, tmp_path, own=own(guess=chinese, columns=(family, given)))
+
+    text = (tmp_path / "payslip.md").read_text(encoding="utf-8")
+    assert "王秀英，您好：" in rendered(text, 姓="王", 名="秀英")
+    assert "同事，您好：" in rendered(text, 姓="", 名="")
+
+
 def test_a_list_in_the_folder_moves_with_it(tmp_path: Path) -> None:
     """A list inside the campaign's folder is named relative to it, one elsewhere in full; neither is touched."""
     inside = tmp_path / "campaign" / "lists" / "payroll.xlsx"
