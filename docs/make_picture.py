@@ -26,7 +26,7 @@ _STYLES = (
     (r"^\$ .*$", "bold"),
     (r"^\d\. .*$", "cyan"),
     (r"(?<=  )sent(?=  )", "green"),
-    (r"^(From|To|Reply-To|Subject|Date|Attached):", "dim"),
+    (r"^(From|To|Reply-To|Subject|Date|Attached|HTML):", "dim"),
 )
 
 

@@ -91,7 +91,7 @@ class Hands:
         self._given = 0  # chunks below this one are somebody's
 
     def _patience(self) -> float:
-        return 0.0 if getattr(self._kit.source, "size", 0) >= _LONG else _ALONE
+        return 0.0 if self._kit.source.size >= _LONG else _ALONE
 
     def __enter__(self) -> Self:
         return self

@@ -40,14 +40,15 @@ def demo(
         screen.say(f"     {path.relative_to(home)}")
     with Mailbox(home / "mailbox") as mailbox:
         screen.say(f"2. A mail server that keeps everything to itself listens at {mailbox.url}")
-        summary = _send(screen, home, mailbox)
-        _show(screen, home, mailbox, summary)
+        summary, lines = _send(screen, home, mailbox)
+        _show(screen, home, mailbox, summary, lines)
     if screen.as_json:
         screen.json({**summary.as_json(), "folder": str(home), "mailbox": str(home / "mailbox")})
     return summary.exit_code
 
 
-def _send(screen: Screen, home: Path, mailbox: Mailbox) -> Summary:
+def _send(screen: Screen, home: Path, mailbox: Mailbox) -> tuple[Summary, list[tuple[object, ...]]]:
+    """What came of the run, and of each person."""
     from mailmerge_cli.cli.options import Inputs
     from mailmerge_cli.cli.sending import Sending
     from mailmerge_cli.cli.typed import typed_of
@@ -61,22 +62,19 @@ def _send(screen: Screen, home: Path, mailbox: Mailbox) -> Summary:
         sending = Sending(
             screen, place, account, credentials_for(account, screen), Wishes(yes=True), typed_of(inputs)
         )
-        return sending.send_all(ledger, datetime.now(UTC))
-
-
-def _show(screen: Screen, home: Path, mailbox: Mailbox, summary: Summary) -> None:
-    from mailmerge_cli.cli.place import Place
-    from mailmerge_cli.config.campaign_file import load_campaign
-    from mailmerge_cli.config.options import CampaignOptions
-    from mailmerge_cli.config.places import campaign_state
-    from mailmerge_cli.mailbox.show import show_letter
-
-    campaign = load_campaign(home, CampaignOptions(), Path.cwd())
-    with Place(campaign, campaign_state(campaign)).reading() as ledger:
-        lines = [
+        summary = sending.send_all(ledger, datetime.now(UTC))
+        # Asked here: who opens a ledger for looking only cannot take SQLite's -wal and -shm away when he closes it.
+        return summary, [
             (one.row, one.key, one.address, one.state.value, f"{one.code} {one.reply}")
             for one in ledger.deliveries(ledger.runs()[-1])
         ]
+
+
+def _show(
+    screen: Screen, home: Path, mailbox: Mailbox, summary: Summary, lines: list[tuple[object, ...]]
+) -> None:
+    from mailmerge_cli.mailbox.show import show_letter
+
     screen.say("4. What became of each recipient (the result log):")
     screen.table(_SHOWN, lines)
     letters = mailbox.letters()

@@ -56,7 +56,7 @@ class Outfit:
 
     def muster(self, source: Source, most: int | None) -> Muster:
         """The processes that this call will want, as far as the length of the list tells; for at most so many mails (None: not known)."""
-        mails = getattr(source, "size", 0) // _LINE
+        mails = source.size // _LINE
         if most is not None:
             mails = min(mails, most)
         number = workers_for(self._place.campaign.sending.workers, mails, self.connections, self.rates)

@@ -10,7 +10,7 @@ import os
 import sys
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from itertools import islice
@@ -29,6 +29,7 @@ from mailmerge_cli.ledger.lock import is_held
 from mailmerge_cli.model.account import Account, Credentials
 from mailmerge_cli.model.mail import Mail, Recipient, Verdict
 from mailmerge_cli.render.letter import Letter
+from mailmerge_cli.render.words import mailbox_line
 from mailmerge_cli.transports.registry import open_transport
 
 _MARK = "[TEST]"
@@ -80,10 +81,23 @@ def shown(inputs: Inputs, letter: Letter) -> str:
     """One mail as it would be sent, as text."""
     from mailmerge_cli.mailbox.show import show_letter
 
+    return _looked_at(inputs, letter, show_letter)
+
+
+def page(inputs: Inputs, letter: Letter) -> str:
+    """One mail as it would be sent, as a page for a browser."""
+    from mailmerge_cli.mailbox.page import page_of
+
+    return _looked_at(inputs, letter, page_of)
+
+
+def _looked_at(inputs: Inputs, letter: Letter, look: Callable[[Path], str]) -> str:
+    """What a mail looks like, with its Bcc, which the mail itself never holds."""
+    hidden = mailbox_line("Bcc", letter.bcc).encode() if letter.bcc else b""
     with tempfile.TemporaryDirectory(prefix="mailmerge-preview-") as folder:
         file = Path(folder) / "preview.eml"
-        write_eml(file, composed(inputs, letter))
-        return show_letter(file)
+        write_private(file, (hidden, *composed(inputs, letter)))
+        return look(file)
 
 
 def composed(inputs: Inputs, letter: Letter) -> tuple[bytes, ...]:
@@ -91,7 +105,7 @@ def composed(inputs: Inputs, letter: Letter) -> tuple[bytes, ...]:
     return inputs.template.compose(letter, _own_id(inputs), datetime.now(UTC).astimezone())
 
 
-def write_eml(file: Path, content: tuple[bytes, ...]) -> None:
+def write_private(file: Path, content: tuple[bytes, ...]) -> None:
     """A new private file; LedgerFault if it cannot be written."""
     try:
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0), 0o600)
@@ -164,7 +178,12 @@ def _send(
         if outcome is None or outcome.verdict is not Verdict.ACCEPTED:
             said = f"{outcome.code} {outcome.enhanced} {outcome.text}".strip() if outcome else "no answer"
             raise Stopped(f"The test mail was not accepted: {said}", hint=outcome.hint if outcome else "")
-        screen.say(f"Row {letter.row}: a test went to {to.shown} ({outcome.code} {outcome.text}).")
+        if account.kind == "outbox":
+            screen.say(
+                f"Row {letter.row}: nothing left this machine; the test for {to.shown} was {outcome.text} in {account.folder}."
+            )
+        else:
+            screen.say(f"Row {letter.row}: a test went to {to.shown} ({outcome.code} {outcome.text}).")
 
 
 def _own_id(inputs: Inputs) -> str:

@@ -52,16 +52,39 @@ class Parsed:
     @cached_property
     def text(self) -> str:
         """The text part; without one, the HTML part as text; empty if there is neither."""
-        bodies = {
+        if (plain := self._bodies.get("text/plain")) is not None:
+            return _text(plain)
+        return _bare(self.html)
+
+    @property
+    def has_text(self) -> bool:
+        """Whether there is a text part."""
+        return "text/plain" in self._bodies
+
+    @cached_property
+    def html(self) -> str:
+        """The HTML part as it was sent; empty if there is none."""
+        return _text(self._bodies["text/html"]) if "text/html" in self._bodies else ""
+
+    @cached_property
+    def pictures(self) -> dict[str, str]:
+        """What the HTML part may show: content id (RFC 2392) and the picture as a `data:` URL (RFC 2397)."""
+        from base64 import b64encode
+
+        found = ((part.get("Content-ID", "").strip().strip("<>"), part) for part in self._leaves)
+        return {
+            name: f"data:{part.get_content_type()};base64,{b64encode(_octets(part)).decode('ascii')}"
+            for name, part in found
+            if name and part.get_content_maintype() == "image"
+        }
+
+    @cached_property
+    def _bodies(self) -> dict[str, Message]:
+        return {
             part.get_content_type(): part
             for part in reversed(self._leaves)
             if not part.get_content_disposition()
         }
-        if (plain := bodies.get("text/plain")) is not None:
-            return _text(plain)
-        if (html := bodies.get("text/html")) is None:
-            return ""
-        return _bare(_text(html))
 
     @cached_property
     def _leaves(self) -> list[Message]:

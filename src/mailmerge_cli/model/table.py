@@ -65,7 +65,7 @@ class Row(NamedTuple):
 
 
 class Source(Protocol):
-    """A table that can be read more than once; a context manager.
+    """A table that can be read more than once; a context manager. Who inherits from it need not write `size` and `guess`.
 
     `fingerprint` is of what is read (file content and the choices made, such as the sheet): equal fingerprints mean equal rows.
     `notes` are things that a person should know: blank rows skipped, the encoding that was guessed.
@@ -74,6 +74,16 @@ class Source(Protocol):
     columns: tuple[Column, ...]
     fingerprint: str
     notes: tuple[str, ...]
+
+    @property
+    def size(self) -> int:
+        """Octets of the list, which tell whether it is long enough for several processes; 0 where nobody knows."""
+        return 0
+
+    @property
+    def guess(self) -> str:
+        """The encoding, where it is only a guess that a person should look at (`send --yes` refuses it); else empty."""
+        return ""
 
     def rows(self) -> Iterator[Row]:
         """One pass over all rows, lazily; may be called again for another pass."""

@@ -48,7 +48,7 @@ class DelimitedSource(TableFile):
         self._delimiter, self._above = self._found_delimiter(choices.delimiter)
         if choices.table:
             raise Refused(
-                f"{path} is a text file: it has no table “{choices.table}”", hint="leave table = … out"
+                f"{path} is a text file: it has no table “{choices.table}”", hint="leave table (--table) out"
             )
         self._start, self._left = _begin(choices.start)
         titles, self._below, header_notes = self._found_header()

@@ -48,7 +48,7 @@ class Grouping:
     where: Callable[[Row], object] | None = None
 
 
-class GroupedSource:
+class GroupedSource(Source):
     """A list whose lines are put together; see `model.table.Source` for its promises.
 
     Its rows come in the order of their first lines. Their last cell, in a column of its own, holds the lines; a line that
@@ -80,6 +80,11 @@ class GroupedSource:
     def ungrouped(self) -> Source:
         """The list, line by line."""
         return self._source
+
+    @property
+    def guess(self) -> str:
+        """The list's own."""
+        return self._source.guess
 
     def rows(self) -> Iterator[Row]:
         """One pass; lazily as far as the lines of a group stand together."""

@@ -42,7 +42,7 @@ class JsonLinesSource(TableFile):
             if said:
                 raise Refused(
                     f"{path} holds objects, whose keys are the titles: “{said}” says nothing about it",
-                    hint="leave table, start and header_rows out",
+                    hint="leave table, start and header_rows (--table, --start, --header-rows) out",
                 )
         proof = proved(self._snapshot, choices.encoding or "utf-8")
         self._encoding, self._skip = proof.encoding, proof.skip

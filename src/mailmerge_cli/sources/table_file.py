@@ -8,13 +8,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self
 
-from mailmerge_cli.model.table import Column, Row
+from mailmerge_cli.model.table import Column, Row, Source
 from mailmerge_cli.sources.choices import Choices
 from mailmerge_cli.sources.snapshot import Snapshot
 from mailmerge_cli.sources.totals import Totals
 
 
-class TableFile(ABC):
+class TableFile(Source, ABC):
     """A table in one file; see `model.table.Source` for its promises.
 
     A class below fills `columns`, `fingerprint` and `notes` when it is made, and reads rows in `_read`.

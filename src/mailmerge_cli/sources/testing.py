@@ -90,6 +90,12 @@ class SourceContract(ABC):
             assert other.fingerprint != one.fingerprint
         assert len(one.fingerprint) == 64
 
+    def test_size_and_guess(self, tmp_path: Path) -> None:
+        """Both are answered, if only as `Source` does by itself: octets, or 0; an encoding, or nothing."""
+        with self._source(tmp_path, TABLE) as source:
+            assert source.size >= 0
+            assert isinstance(source.guess, str)
+
     def test_blank_rows_are_skipped(self, tmp_path: Path) -> None:
         """A blank row in the middle ends nothing, and a note counts it (F16)."""
         with self._source(tmp_path, [*TABLE[:2], [], *TABLE[2:]]) as source:

@@ -34,6 +34,7 @@ def test_headers_attachments_and_text(tmp_path: Path) -> None:
         "To:       王秀英 <wang@example.org>\n"
         "Subject:  Gehalt für Oktober\n"
         "Attached: Übersicht.pdf (2.0 KB)\n"
+        "HTML:     10 bytes, beside the text\n"
         "\n"
         "Hello 王\nGoodbye\n"
     )
@@ -50,6 +51,7 @@ def test_html_alone_becomes_text(tmp_path: Path) -> None:
     path = kept(tmp_path, mail)
 
     assert "Dear Mei" in show_letter(path)
+    assert "HTML:    43 bytes, 1 picture inside, no text beside it\n" in show_letter(path)
     assert "Attached" not in show_letter(path)
     assert read_letters(tmp_path)[0].attachments == ()
 

@@ -143,7 +143,7 @@ class SheetFile(TableFile):
         rows = ", ".join(map(str, hidden[:_TOLD])) + (", …" if len(hidden) > _TOLD else "")
         raise Refused(
             f"{self._name}: the sheet has {count}: {rows}",
-            hint='unhide or delete them, or write hidden = "skip" (or "send") under [recipients] in campaign.toml',
+            hint='unhide or delete them, or say --hidden skip (or send); in campaign.toml: hidden = "skip" under [recipients]',
             problems=(Problem(hidden[0], None, "hidden", f"the sheet has {count}"),),
         )
 

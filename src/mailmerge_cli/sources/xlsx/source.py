@@ -180,7 +180,7 @@ class WorkbookSource(TableFile):
         rows = ", ".join(map(str, hidden[:_TOLD])) + more
         raise Refused(
             f"{package.name}: the sheet has {count}: {rows}",
-            hint='unhide or delete them, or write hidden = "skip" (or "send") under [recipients] in campaign.toml',
+            hint='unhide or delete them, or say --hidden skip (or send); in campaign.toml: hidden = "skip" under [recipients]',
             problems=(Problem(hidden[0], None, "hidden", f"the sheet has {count}"),),
         )
 

@@ -1,0 +1,45 @@
+"""One mail as a page for a browser: the headers, and its HTML with the pictures that travel inside it.
+
+Rule: looking at it fetches nothing and runs nothing, so no server learns that somebody looks: pictures of the web stay empty.
+"""
+
+from __future__ import annotations
+
+import re
+from html import escape
+from pathlib import Path
+from urllib.parse import unquote
+
+from mailmerge_cli.mailbox.parsed import Parsed
+from mailmerge_cli.mailbox.show import head_of
+
+_CID = re.compile(r"\bcid:([^\"'\s)>]+)", re.IGNORECASE)
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+_STYLE = """
+  body { margin: 0; height: 100vh; display: flex; flex-direction: column; font-family: sans-serif; }
+  table { padding: 0.7em; background: #eeeeee; color: #222222; }
+  th { text-align: left; font-weight: normal; color: #666666; padding-right: 1em; vertical-align: top; }
+  td { width: 100%; overflow-wrap: anywhere; }
+  iframe { flex: 1; border: 0; background: #ffffff; }
+  pre { margin: 1em; white-space: pre-wrap; }
+"""
+
+
+def page_of(path: Path) -> str:
+    """The page of an .eml file; a mail without HTML is shown as its text."""
+    mail = Parsed(path)
+    head = "".join(f"<tr><th>{escape(name)}<td>{escape(value)}</tr>\n" for name, value in head_of(mail))
+    return (
+        f'<!DOCTYPE html>\n<html>\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
+        f"<title>{escape(mail.header('Subject'))}</title>\n<style>{_STYLE}</style>\n</head>\n"
+        f"<body>\n<table>\n{head}</table>\n{_body(mail)}\n</body>\n</html>\n"
+    )
+
+
+def _body(mail: Parsed) -> str:
+    """A frame of its own keeps the mail's styles off the headers; a frame of this kind inherits the page's policy."""
+    if not mail.html:
+        return f"<pre>{escape(mail.text)}</pre>"
+    html = _CID.sub(lambda found: mail.pictures.get(unquote(found[1]), found[0]), mail.html)
+    return f'<iframe sandbox srcdoc="{escape(html)}"></iframe>'
