@@ -61,7 +61,7 @@ CODES: dict[ExitCode, tuple[str, str]] = {
     ExitCode.UNREACHABLE: ("The server cannot be reached or used; nothing was begun.", "Run it again later."),
     ExitCode.BUG: ("A bug in mailmerge.", "Run it again with `--debug` and report what it shows."),
     ExitCode.LEDGER: (
-        "The ledger or the result log cannot be read or written; the disk is full; the ledger is missing or a copy.",
+        "The ledger or the result log cannot be read or written; the disk is full; standard output cannot be written, or is closed though `--json` asks for it; the ledger is missing or a copy.",
         "Mend that; the same command goes on.",
     ),
     ExitCode.STOPPED: (
@@ -123,7 +123,7 @@ OBJECT: dict[str, str] = {
     "schema": "1. Keys are only ever added.",
     "campaign": "Its name.",
     "run": "Its label; null when no run was reached.",
-    "outcome": "`complete` (nothing is left), `incomplete` (the same command goes on), `refused` (nothing was sent), `interrupted`.",
+    "outcome": "`complete` (nothing is left to send: with `exit_code` 0 all went well; with 1 some failed or are invalid, with 3 some are in doubt), `incomplete` (the same command goes on), `refused` (nothing was sent), `interrupted`.",
     "reason": "null, or why it did not simply end well; see below.",
     "resume_at": "When the same command can go on; null if at once, or never.",
     "exit_code": "The same as the process's.",

@@ -45,7 +45,7 @@ def test_a_terminal_shows_values(folder: Path, command: str) -> None:
         assert word in text
     assert "Column “E-mail”: the address, by its title and its cells" in text
     assert "Column “姓名”: the name, by its title" in text
-    assert 'key = "Staff no."' in text
+    assert '--key-column "Staff no."' in text
 
 
 @pytest.mark.parametrize("command", ["check", "preview"])

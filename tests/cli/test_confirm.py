@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mailmerge_cli.cli.agreement import _attachments
 from mailmerge_cli.cli.confirm import Answer, Facts, confirm, panel_line
 from mailmerge_cli.cli.screen import Screen
 from mailmerge_cli.errors import UsageFault
@@ -121,6 +122,21 @@ def test_attachments_and_further_lines_are_shown() -> None:
 
     assert "last Zhao Li · 1 attachment each · 10/min" in shown
     assert "\nNothing leaves this machine.\nType 298" in shown
+
+
+@pytest.mark.parametrize(
+    ("fewest", "most", "told"),
+    [
+        (0, 0, ""),
+        (1, 1, "1 attachment each"),
+        (2, 2, "2 attachments each"),
+        (0, 1, "up to 1 attachment each"),
+        (1, 3, "up to 3 attachments each"),
+    ],
+)
+def test_files_that_some_mails_lack_are_not_promised_to_each(fewest: int, most: int, told: str) -> None:
+    """A condition may leave one out, so the number is the most."""
+    assert told == _attachments(fewest, most)
 
 
 def test_L02_a_name_cannot_forge_the_panel() -> None:

@@ -209,6 +209,8 @@ def test_the_demo_tells_the_whole_story(here: Path) -> None:
     assert str(log) in ran.out or log.name in ran.out
     assert "story" in ran.out
     assert [path.name for path in here.iterdir()] == ["story"]
+    kept = {path.name for path in (here / "story/.mailmerge").iterdir()}
+    assert kept == {".gitignore", "ledger.sqlite3", "lock"}  # no journal of SQLite's is left open
 
 
 def test_the_demo_refuses_a_second_time_without_harm(here: Path) -> None:

@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 import os
 import re
+import tempfile
+import webbrowser
 from email import policy
 from email.parser import BytesParser
 from pathlib import Path
+
+import pytest
 
 from support.arrivals import NOBODY, csv_keys, got, once, read, url
 from support.program import (
@@ -104,6 +108,43 @@ def test_preview_shows_one_or_writes_all(campaign: Path, server: ScriptedServer)
         assert f"Your token tok{number:06d}x" == mail["Subject"]
         assert f"p{number}@example.org" in str(mail["To"])
     assert (server.connections, (campaign / ".mailmerge").exists()) == (0, False)
+
+
+def test_preview_as_it_looks(here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """--html: one page, private, elsewhere than the campaign; --open alone opens it; Bcc and the HTML are told in the text."""
+    head = "From: A <a@example.org>\nBcc: Boss <boss@example.org>\nSubject: s\n\n"
+    (here / "letter.md").write_text(head + "# Dear {{ name }}\n")
+    words = ("preview", "-r", "people.csv", "-m", "letter.md", "-a", "outbox:o")
+    (elsewhere := tmp_path / "tmp").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(elsewhere))
+    opened: list[str] = []
+    monkeypatch.setattr(webbrowser, "open", lambda url: opened.append(url) or len(opened) == 1)
+    before = sorted(here.iterdir())
+
+    text = run_here(*words, "--row", "3").out
+    assert "Bcc:     Boss <boss@example.org>\n" in text
+    assert "HTML:    " in text
+    assert "--open" in text
+    assert list(elsewhere.iterdir()) == []
+
+    ran = run_here(*words, "--row", "3", "--html")
+    file = next(elsewhere.glob("*/*"))
+    assert f"1 mail written to {file}.\n" in ran.out
+    assert (file.name, file.stat().st_mode & 0o777) == ("row-00003.html", 0o600)
+    assert file.parent.stat().st_mode & 0o777 == 0o700
+    assert "Bcc<td>Boss" in file.read_text()
+    assert (opened, sorted(here.iterdir())) == ([], before)
+
+    assert run_here(*words, "--html", "--row", "77").code == 65
+    assert len(list(elsewhere.iterdir())) == 1
+
+    ran = run_here(*words, "--open", "--json")
+    assert opened == [Path(ran.json["file"]).as_uri()]
+
+    ran = run_here(*words, "--open", "--out", "pages")
+    assert len(list((here / "pages").glob("*.html"))) == 5
+    assert (len(opened), ran.code) == (2, 0)
+    assert f"Open {Path('pages/row-00002.html')} with yours." in ran.err
 
 
 def test_the_selection_options(campaign: Path, server: ScriptedServer) -> None:

@@ -452,7 +452,7 @@ def test_K06_closed_streams_are_no_fault() -> None:
     script = """
         from mailmerge_cli.cli.screen import Screen
         screen = Screen.standard()
-        screen.say("a"); screen.warn("b"); screen.json({}); screen.deliver([b"x"])
+        screen.say("a"); screen.warn("b"); screen.json({})
         screen.close(1)
     """
     done = subprocess.run(

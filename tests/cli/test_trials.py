@@ -84,3 +84,12 @@ def test_the_next_command_names_the_account_that_was_used(campaign: Path, server
     assert f"mailmerge send -a {account} --retry-failed" in run_here("status").out
     told = run_here("log", "--failed-rows", "failed.csv")
     assert f"-a {account} --retry-failed" in told.out + told.err
+
+
+def test_a_test_into_an_outbox_is_not_said_to_have_gone_anywhere(campaign: Path) -> None:
+    """Who forgot to name his account in campaign.toml does not wait for the test mail."""
+    ran = run_here("send", "--test", "me@example.com", "--account", "outbox:tried", "--yes")
+
+    assert (ran.code, len(list((campaign / "tried").iterdir()))) == (0, 1)
+    assert "nothing left this machine; the test for me@example.com was written to test." in ran.out
+    assert "a test went to" not in ran.out

@@ -71,8 +71,8 @@ def told(plan: Plan) -> tuple[object, ...]:
     """All that a plan says."""
     entries: list[Entry] = list(plan.draft.entries())
     return (
-        entries, plan.draft.digest(), plan.problems, plan.problems_total, plan.faults, plan.faults_total, plan.read,
-        plan.unselected, plan.mails, plan.invalid, plan.skipped, plan.attachments,
+        entries, plan.draft.digest(), plan.problems, plan.problems_total, plan.faults, plan.faults_total, plan.same_files,
+        plan.same_files_total, plan.read, plan.unselected, plan.mails, plan.invalid, plan.skipped,
     )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from typing import Any, Self
 import openpyxl
 from openpyxl.worksheet.worksheet import Worksheet
 
-from mailmerge_cli.model.table import Column, Row
+from mailmerge_cli.model.table import Column, Row, Source
 
 MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 STRICT = "http://purl.oclc.org/ooxml/spreadsheetml/main"
@@ -94,7 +94,7 @@ def write_workbook(
     return book, sheet
 
 
-class RowsAtHand:
+class RowsAtHand(Source):
     """A source of rows that a test holds; it counts its passes."""
 
     def __init__(self, rows: Sequence[Row], columns: tuple[Column, ...]) -> None:

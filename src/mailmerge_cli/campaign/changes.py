@@ -54,7 +54,7 @@ def _changed(groups: tuple[Difference, ...], said: Acceptance) -> Refused:
     return Refused(
         f"The inputs are not what this run was begun with.{still}",
         hint=f"{choices}--accept-changes takes over all of this for what is not sent yet; "
-        "a new run for everybody needs a new label (--run) or --new-run.",
+        "a new run for everybody needs a new label: --run LABEL.",
         reason="changed",
         problems=problems,
     )
@@ -64,7 +64,7 @@ def _address_taken(taken: Difference) -> Refused:
     people = _names(taken)
     return Refused(
         f"{'1 new or changed row has' if taken.count == 1 else f'{taken.count} new or changed rows have'} an address that already got a mail of this run under another key: {people}.",
-        hint='If two people share the address, set duplicates = "send"; else mend the list.',
+        hint="If two people share the address, say --duplicates send; else mend the list.",
         reason="changed",
         problems=tuple(
             Problem(

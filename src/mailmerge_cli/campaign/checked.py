@@ -6,6 +6,7 @@ Rule: it looks at nothing beyond its rows, so it is the same whichever process d
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
@@ -31,17 +32,21 @@ class Renderer(Protocol):
 
 
 class Place(NamedTuple):
-    """Where a file lies that a pattern with cells names.
+    """Where a file lies that a pattern with cells names. Digests of different things differ in length.
 
     Attributes:
         line: whose it is, by its place among the lines of its chunk.
-        digest: of its path.
         path: as a person knows it.
+        real: digest of its real path.
+        file: digest of the file itself, whatever it is called; empty where the system does not tell.
+        octets: digest of what it holds.
     """
 
     line: int
-    digest: bytes
     path: str
+    real: bytes
+    file: bytes
+    octets: bytes
 
 
 class Checked(NamedTuple):
@@ -55,7 +60,6 @@ class Checked(NamedTuple):
         problems: as many as were wanted, each with its line's place.
         problems_total: all.
         places: files that are somebody's own.
-        attachments: of the first mail.
         notes: of the list, once its end was read; else none.
     """
 
@@ -68,7 +72,6 @@ class Checked(NamedTuple):
     problems: list[tuple[int, Problem]]
     problems_total: int
     places: list[Place]
-    attachments: int
     notes: tuple[str, ...] = ()
 
 
@@ -77,8 +80,7 @@ def check(rows: Sequence[Row], judge: Judge, renderer: Renderer, wanted: int) ->
     lines: list[Line] = []
     problems: list[tuple[int, Problem]] = []
     places: list[Place] = []
-    invalid = skipped = total = attachments = 0
-    first = True
+    invalid = skipped = total = 0
     for row in rows:
         verdict = judge.judge(row)
         if isinstance(verdict, Recipient):
@@ -89,8 +91,6 @@ def check(rows: Sequence[Row], judge: Judge, renderer: Renderer, wanted: int) ->
             else:
                 if letter.attachments:
                     places += _places(letter, len(lines))
-                if first:
-                    first, attachments = False, len(letter.attachments)
                 lines.append(
                     line_of(row.number, verdict.key, letter.envelope.recipients[0], letter.content_hash)
                 )
@@ -107,7 +107,7 @@ def check(rows: Sequence[Row], judge: Judge, renderer: Renderer, wanted: int) ->
             lines.append(bad_line(verdict.row, verdict.key, verdict.address, verdict.problems))
     mails = len(lines) - invalid - skipped
     digest = sum(map(weight, lines))
-    return Checked(len(rows), lines, digest, mails, invalid, skipped, problems, total, places, attachments)
+    return Checked(len(rows), lines, digest, mails, invalid, skipped, problems, total, places)
 
 
 def bad_line(row: int, key: str, address: str, problems: Sequence[Problem]) -> Line:
@@ -118,7 +118,14 @@ def bad_line(row: int, key: str, address: str, problems: Sequence[Problem]) -> L
 
 def _places(letter: Letter, line: int) -> list[Place]:
     return [
-        Place(line, hashlib.blake2b(str(one.file).encode(), digest_size=12).digest(), one.path)
+        Place(
+            line,
+            one.path,
+            hashlib.blake2b(os.fsencode(one.file), digest_size=12).digest(),
+            # Names of one file hold the same: a disk that makes inodes up cannot make two different ones one.
+            b"%d %d " % one.inode + one.digest[:12] if one.inode[1] else b"",
+            one.digest[:13],
+        )
         for one in letter.attachments
         if one.from_cells
     ]

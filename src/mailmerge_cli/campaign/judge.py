@@ -41,6 +41,9 @@ class Bad:
     problems: tuple[Problem, ...]
 
 
+NO_ADDRESS = "has no address"
+"""What is wrong with a row without one; `no_address` may say that it is meant so."""
+
 Judgement = Recipient | LeftOut | Bad | None
 """None: the row is not selected by `where`."""
 
@@ -107,7 +110,7 @@ class Judge:
         key = self._key_text(row)
         if self._no_address is NoAddress.SKIP:
             return LeftOut(row.number, key, "", "no address")
-        return Bad(row.number, key, "", (self._problem(row, self._roles.email, "address", "has no address"),))
+        return Bad(row.number, key, "", (self._problem(row, self._roles.email, "address", NO_ADDRESS),))
 
     def _with_address(self, row: Row, name: str, written: str) -> Judgement:
         problems: list[Problem] = []
@@ -129,7 +132,7 @@ class Judge:
 
     def _outside(self, row: Row, address: Address) -> Problem:
         look_alike = " (it mixes letters of several scripts)" if mixed_script(address.shown) else ""
-        text = f"{address.shown} is outside the allowed domains{look_alike}; correct the address, or allow the domain in only_domains"
+        text = f"{address.shown} is outside the allowed domains{look_alike}; correct the address, or allow the domain too (--only-domain; only_domains in campaign.toml)"
         return self._problem(row, self._roles.email, "domain", text)
 
     def _key(self, row: Row, address: Address | None, problems: list[Problem]) -> str:

@@ -18,6 +18,7 @@ from mailmerge_cli.ledger.draft import Draft, weight
 from mailmerge_cli.ledger.reading import Reading
 from mailmerge_cli.model.campaign import Duplicates
 from mailmerge_cli.model.delivery import Run
+from mailmerge_cli.model.notice import FIRST, SameFile
 
 _KEPT = 1000  # problems told one by one; the others are counted
 
@@ -32,8 +33,8 @@ class Plan:
         faults: what is wrong with the list as a whole: never sent around, whatever `on_invalid` says. The first thousand;
             `faults_total` counts all.
         read: rows read; `unselected` were not chosen by `where`.
-        attachments: of the first mail.
         notes: what a person should know of the list, now that it was read to its end.
+        same_files: files of rows of their own that hold what an earlier row's does, the first ones; `same_files_total` counts all.
         lenders: rows whose own file a later row names too, and what is wrong with that.
     """
 
@@ -47,8 +48,9 @@ class Plan:
     mails: int = 0
     invalid: int = 0
     skipped: int = 0
-    attachments: int = 0
     notes: tuple[str, ...] = ()
+    same_files: list[SameFile] = field(default_factory=list)
+    same_files_total: int = 0
     lenders: dict[int, Problem] = field(default_factory=dict)
 
     def take_from_mails(self, number: int) -> None:
@@ -60,6 +62,12 @@ class Plan:
     def wanted(self) -> int:
         """How many problems are still to be told one by one."""
         return _KEPT - len(self.problems)
+
+    def add_same_file(self, found: SameFile) -> None:
+        """Keep or count it."""
+        self.same_files_total += 1
+        if len(self.same_files) < FIRST:
+            self.same_files.append(found)
 
     def add_fault(self, fault: Problem) -> None:
         """Keep or count it."""
@@ -78,25 +86,34 @@ def make_plan(
     run: Run | None = None,
     hands: int = 0,
     bear: Callable[[], Aid] | None = None,
+    share: str = 'duplicates = "send"',
 ) -> Plan:
     """Judge and render all rows; then look for keys and addresses that stand there twice.
 
     With `ledger` and `run`, a twin address that is skipped is never the one that has a mail of this run already.
     A list that takes long is checked in up to so many `hands` beside this process, which come from `bear` (see `Hands`); the plan is the same.
+    `share` is what a person says where two keys may have one address.
     """
     plan = Plan(draft)
     with Hands(kit, hands, bear) as many:
         for part in many.checked(lambda: plan.wanted):
             _take(plan, part)
     _refuse_lenders(plan)
-    _look_for_twins(plan, duplicates, key_is_address, ledger, run)
+    if duplicates is Duplicates.SKIP:
+        plan.take_from_mails(draft.skip_twin_addresses("same address as row {row}", ledger, run))
+    to = kit.template.to_all if plan.mails > 1 else ""
+    if to and (key_is_address or duplicates is Duplicates.REFUSE):
+        plan.add_fault(_one_for_all(to, plan.mails, key_is_address, share))
+        duplicates = Duplicates.SEND  # that is why they are twins, and it has been told
+    if not (to and key_is_address):
+        _refuse_twin_keys(plan, key_is_address, share)
+    if duplicates is Duplicates.REFUSE:
+        _refuse_shared_addresses(plan, share)
     return plan
 
 
 def _take(plan: Plan, part: Checked) -> None:
     """What came of some rows becomes part of the plan."""
-    if not plan.mails:
-        plan.attachments = part.attachments
     if part.places:
         part = _without_borrowed(plan, part)
     plan.notes = part.notes or plan.notes
@@ -111,18 +128,11 @@ def _take(plan: Plan, part: Checked) -> None:
 
 
 def _without_borrowed(plan: Plan, part: Checked) -> Checked:
-    """A file that a pattern with cells names is one person's own: a second row must not have it."""
-    lines = part.lines
-    places = [(place.digest, lines[place.line][0]) for place in part.places]
-    earlier = plan.draft.claim(places)
-    if not earlier:
+    """A file that a pattern with cells names is one person's own: a second row must not have it, whatever it is called there."""
+    borrowed = _look_for_borrowed(plan, part)
+    if not borrowed:
         return part
-    borrowed: dict[int, list[Problem]] = {}
-    for place, (digest, row) in zip(part.places, places, strict=True):
-        if (first := earlier.get(digest, row)) != row:
-            borrowed.setdefault(place.line, []).append(_borrowed(row, place.path, first))
-            plan.lenders.setdefault(first, _borrowed(first, place.path, row))
-    share = part.digest
+    lines, share = part.lines, part.digest
     for at, found in borrowed.items():
         row, key, address, *_ = lines[at]
         share -= weight(lines[at])
@@ -139,8 +149,29 @@ def _without_borrowed(plan: Plan, part: Checked) -> Checked:
     )
 
 
-def _borrowed(row: int, path: str, other: int) -> Problem:
-    text = f"{path} is the attachment of row {other} too; each person's file may go to one person only"
+def _look_for_borrowed(plan: Plan, part: Checked) -> dict[int, list[Problem]]:
+    """What is wrong, by line, with rows that have an earlier row's file; a copy of it is no fault, and noted in the plan."""
+    borrowed: dict[int, list[Problem]] = {}
+    places = [(part.lines[place.line][0], place) for place in part.places]
+    claims = [
+        (digest, row) for row, place in places for digest in (place.real, place.file, place.octets) if digest
+    ]
+    earlier = plan.draft.claim(claims)
+    for row, place in places if earlier else ():
+        real, file, octets = (earlier.get(digest, row) for digest in (place.real, place.file, place.octets))
+        if (other := real if real != row else file) != row:
+            name = "" if real != row else ", under another name"
+            text = f"{place.path} is the attachment of row {other} too{name}"
+            borrowed.setdefault(place.line, []).append(_not_to_two(row, text))
+            text = f"its attachment is that of row {row} too, {place.path}"
+            plan.lenders.setdefault(other, _not_to_two(other, text))
+        elif octets != row:
+            plan.add_same_file(SameFile(row, place.path, octets))
+    return borrowed
+
+
+def _not_to_two(row: int, text: str) -> Problem:
+    text += "; each person's file may go to one person only"
     return Problem(row, "Attachment", "attachment", text)
 
 
@@ -156,26 +187,26 @@ def _refuse_lenders(plan: Plan) -> None:
     plan.problems.sort(key=lambda problem: problem.row or 0)
 
 
-def _look_for_twins(
-    plan: Plan, duplicates: Duplicates, key_is_address: bool, ledger: Reading | None, run: Run | None
-) -> None:
+def _one_for_all(to: str, mails: int, key_is_address: bool, share: str) -> Problem:
+    meant = f"name a key column and say {share}" if key_is_address else f"say {share}"
+    text = (
+        f"names {to} in all rows, so all {mails} mails would go there; write the column of addresses, such as "
+        f"To: {{{{ email }}}}, or, if that is meant, {meant}"
+    )
+    return Problem(None, "To", "duplicate", text)
+
+
+def _refuse_twin_keys(plan: Plan, key_is_address: bool, share: str) -> None:
     """One address several times is as the campaign wishes; one key several times is refused always."""
-    if duplicates is Duplicates.SKIP:
-        plan.take_from_mails(plan.draft.skip_twin_addresses("same address as row {row}", ledger, run))
     for twin in plan.draft.twin_keys():
         what = "the same address" if key_is_address else f"the same key “{twin.text}”"
-        way = (
-            'name a key column, or set duplicates = "skip"'
-            if key_is_address
-            else "a key must name one person"
-        )
+        skip = share.replace("send", "skip")
+        way = f"name a key column, or say {skip}" if key_is_address else "a key must name one person"
         row = twin.other[1]
-        plan.add_fault(Problem(row, None, "duplicate", f"row {row} has {what} as row {twin.first[1]}; {way}"))
-    if duplicates is Duplicates.REFUSE:
-        _refuse_shared_addresses(plan)
+        plan.add_fault(Problem(row, None, "duplicate", f"has {what} as row {twin.first[1]}; {way}"))
 
 
-def _refuse_shared_addresses(plan: Plan) -> None:
+def _refuse_shared_addresses(plan: Plan, share: str) -> None:
     for address, twins in groupby(plan.draft.twin_addresses(), key=attrgetter("text")):
         told: bool | None = None
         for twin in twins:
@@ -185,7 +216,7 @@ def _refuse_shared_addresses(plan: Plan) -> None:
                 continue
             key, row = twin.other
             text = (
-                f"row {row} (key “{key}”) has the address of row {twin.first[1]} (key “{twin.first[0]}”): {address}; "
-                'mend it, or set duplicates = "send" if two people share it, "skip" for one mail'
+                f"key “{key}” has the address of row {twin.first[1]} (key “{twin.first[0]}”): {address}; "
+                f"mend it, or say {share} if two people share it, {share.replace('send', 'skip')} for one mail"
             )
             plan.add_fault(Problem(row, None, "duplicate", text))

@@ -53,8 +53,9 @@ def choose_run(
         _check_label(wanted)
         known = next((run for run in runs if run.label == wanted), None)
         if known and new_run:
+            named = "" if label else " (run = … in campaign.toml calls it so)"
             raise Refused(
-                f"--new-run: there is a run “{wanted}” already; give the new one another label with --run."
+                f"--new-run: there is a run “{wanted}” already{named}; give the new one another label with --run."
             )
         return Choice(wanted, known, known.opened if known else now)
     if runs and not new_run:
@@ -84,11 +85,12 @@ def other_unfinished(past: Past, campaign: Campaign, choice: Choice, where: str 
     others = past.unfinished(choice.label)
     if others and campaign.unfinished is Unfinished.REFUSE:
         told = "; ".join(f"“{run.label}” has {_rows(counts.left)} left" for run, counts in others)
+        always = '; unfinished = "finish" or "cancel" in campaign.toml says it for always'
         named = " ".join(filter(None, (where, f"--run {others[0][0].label}")))
         raise Refused(
             f"Another run is unfinished: {told}.",
-            hint=f"Finish it with `mailmerge send {named}`, give it up with `mailmerge cancel "
-            f'{named}`, or set unfinished = "finish" or "cancel" in campaign.toml.',
+            hint=f"Finish it with `mailmerge send {named}`, or give it up with `mailmerge cancel {named}`"
+            f"{always if campaign.file else ''}.",
             problems=tuple(
                 Problem(None, None, "unfinished", f"run {run.label}: {_rows(counts.left)} left")
                 for run, counts in others

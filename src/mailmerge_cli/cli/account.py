@@ -262,7 +262,6 @@ def _keep(account: Account, secret: Secret | None, screen: Screen) -> bool:
 
 def _login_test(account: Account, secret: Secret | None, screen: Screen, *, wanted: bool) -> bool:
     """Log in once; False where it is not wanted or there is no secret. A fault keeps its exit code, and the account stays."""
-    from mailmerge_cli.config.keychain import other_ways
     from mailmerge_cli.config.providers import provider_of, secret_word
 
     chain = _chain(account, secret)
@@ -271,7 +270,7 @@ def _login_test(account: Account, secret: Secret | None, screen: Screen, *, want
         screen.note(
             f"it has no {secret_word(account)} yet, so the login was not tried. "
             f"{preset.note + ' ' if preset and preset.note else ''}"
-            f"Type `mailmerge account login {account.name}` on a terminal. {other_ways(account)}"
+            f"{chain.advice()}"
         )
         return False
     if not wanted:

@@ -78,7 +78,6 @@ class Agreement:
             )
         if short:
             extra.append(f"The account's quota has room for {quota_left} now; the others wait for it.")
-        attachments = f"{plan.attachments} attachments each" if plan.attachments > 1 else "1 attachment each"
         return Facts(
             count=due,
             sender=self._preparation.inputs.template.sender[1].shown,
@@ -88,9 +87,15 @@ class Agreement:
             skipped=plan.skipped,
             rate=" and ".join(map(str, rates)),
             finish=None if short else _finish(due, rates),
-            attachments=attachments if plan.attachments else "",
+            attachments=_attachments(*self._preparation.inputs.template.attached),
             extra=tuple(filter(None, extra)),
         )
+
+
+def _attachments(fewest: int, most: int) -> str:
+    if not most:
+        return ""
+    return f"{'' if fewest == most else 'up to '}{most} attachment{'' if most == 1 else 's'} each"
 
 
 def where_mails_stay(account: Account) -> str:

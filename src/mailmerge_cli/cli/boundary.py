@@ -30,6 +30,7 @@ class Standing:
     run: str = ""
     counts: Counts = field(default_factory=Counts)
     ledger: Path | None = None
+    campaign_file: Path | None = None
 
 
 class Terminated(KeyboardInterrupt):
@@ -42,7 +43,7 @@ def run_on_screen(screen: Screen, work: Callable[[Screen], int], log_file: Path 
         code = _guarded(screen, lambda: _listened(stack, screen, work, log_file))
         screen.close(code)
     _let_go_of_a_closed_pipe()
-    return code
+    return code if screen.out.fault is None else _unwritten(screen, code, screen.out.fault)
 
 
 def refuse(
@@ -65,8 +66,19 @@ def refuse_words(text: str) -> int:
     return _guarded(screen, lambda: _tell(screen, ExitCode.USAGE, text, None, UsageFault(text)))
 
 
+def _unwritten(screen: Screen, code: int, fault: MailmergeError) -> int:
+    """What the command had to say could not be written: whatever came of its work, nobody may take that for a 0."""
+    from mailmerge_cli.report.summary import worst
+
+    screen.error(fault)
+    screen.release()
+    return worst((ExitCode(code), fault.exit_code))
+
+
 def _listened(stack: ExitStack, screen: Screen, work: Callable[[Screen], int], log_file: Path | None) -> int:
     stack.enter_context(_terminated())
+    if screen.as_json:
+        screen.out.demand()
     if log_file is not None:
         from mailmerge_cli.cli.logfile import LogFile
 
@@ -110,7 +122,9 @@ def _tell(
         problems=error.problems if error else (),
         problems_total=error.problems_total if error else 0,
         ledger=about.ledger,
+        campaign_file=about.campaign_file,
         message=text,
+        hint=error.hint if error else "",
     )
     screen.json(summary.as_json())
     return code

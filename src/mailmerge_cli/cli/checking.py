@@ -16,13 +16,14 @@ from mailmerge_cli.cli.place import Place
 from mailmerge_cli.cli.prepare import Preparation, open_inputs, prepare
 from mailmerge_cli.cli.screen import Screen
 from mailmerge_cli.cli.typed import typed_of
-from mailmerge_cli.cli.wishes import account_of, credentials_for, place_with
+from mailmerge_cli.cli.wishes import account_of, credentials_for, place_with, tell_settings
 from mailmerge_cli.errors import ExitCode, MailmergeError, Problem
 from mailmerge_cli.ledger.ledger import Ledger
 from mailmerge_cli.ledger.lock import is_held
 from mailmerge_cli.model.account import Account
 from mailmerge_cli.model.campaign import Duplicates, Unfinished
 from mailmerge_cli.model.delivery import Counts
+from mailmerge_cli.model.notice import NOTHING
 from mailmerge_cli.report.summary import Summary
 from mailmerge_cli.transports.registry import open_transport
 
@@ -44,8 +45,9 @@ class Checking:
     def run(self, *, online: bool = False, password_stdin: bool = False) -> int:
         """Check, tell, and return the exit code."""
         place = place_with(self._options)
+        tell_settings(self._screen, self._options, place)
         account = account_of(place) if place.campaign.account or online else None
-        code, reason = ExitCode.OK, ""
+        code, fault = ExitCode.OK, None
         try:
             self._check(place, account)
             if account is None:
@@ -56,13 +58,13 @@ class Checking:
                 self._screen.say(f"Logged in at {account.server}.")
         except MailmergeError as error:
             self._screen.error(error)
-            code, reason = error.exit_code, error.reason
+            code, fault = error.exit_code, error
             problems, total = error.problems, error.problems_total
         else:
             plan = self._preparation.plan if self._preparation else None
             problems, total = (tuple(plan.problems), plan.problems_total) if plan else ((), 0)
             code = ExitCode.SOME_FAILED if self._counts.invalid else ExitCode.OK
-        summary = self._summary(place, code, reason, problems, total)
+        summary = self._summary(place, code, fault, problems, total)
         if self._screen.as_json:
             self._screen.json({**summary.as_json(), "columns": self._columns})
         return code
@@ -82,6 +84,8 @@ class Checking:
             self._columns = columns_json(self._screen, inputs)
             preparation = prepare(stack, inputs, ledger if choice.run else None)
             self._preparation = preparation
+            if ledger is not None:
+                preparation.look_back(ledger)
             tell_inputs(self._screen, inputs)
             preparation.refuse_problems()
             self._counts = _counts(preparation)
@@ -129,7 +133,12 @@ class Checking:
             self._screen.say(f"All is well: {mails} would be sent{skipped}{unselected}.")
 
     def _summary(
-        self, place: Place, code: ExitCode, reason: str, problems: tuple[Problem, ...], total: int
+        self,
+        place: Place,
+        code: ExitCode,
+        fault: MailmergeError | None,
+        problems: tuple[Problem, ...],
+        total: int,
     ) -> Summary:
         return Summary(
             place.campaign.name,
@@ -138,10 +147,14 @@ class Checking:
             self._counts,
             self._started,
             datetime.now(UTC),
-            why=reason,
+            why=fault.reason if fault else "",
             problems=problems,
             problems_total=total,
             ledger=place.ledger,
+            notices=self._preparation.notices if self._preparation else NOTHING,
+            campaign_file=place.campaign.file,
+            message=fault.message if fault else "",
+            hint=fault.hint if fault else "",
         )
 
 

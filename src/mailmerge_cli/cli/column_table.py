@@ -148,9 +148,10 @@ def _why(inputs: Inputs, guess: Guess, column: Column) -> str:
     if roles.key is None and roles.email is not None and roles.email.index == column.index:
         why.append("also the key, because no key column is said")
     if roles.key is None and guess.key is not None and guess.key.index == column.index:
-        why.append(
-            f'it could name a person ({_reason(reasons["key"])}): key = "{column.title}" under [recipients]'
-        )
+        say = f'key = "{column.title}" under [recipients]'
+        if inputs.campaign.file is None:
+            say = f'--key-column "{column.title}"'
+        why.append(f"it could name a person ({_reason(reasons['key'])}): {say}")
     return "; ".join(why)
 
 

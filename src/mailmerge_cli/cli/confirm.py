@@ -35,7 +35,7 @@ class Facts:
         skipped: rows knowingly left out.
         rate: the limits in a word (`10/min`); empty if there is none.
         finish: when the last one would leave; None if that cannot be told.
-        attachments: how many each mail has: `1 attachment each`; empty for none.
+        attachments: how many each mail has: `1 attachment each`, `up to 2 attachments each`; empty for none.
         extra: further lines: mails that go out a second time, `nothing leaves this machine`, …
     """
 

@@ -9,16 +9,20 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from mailmerge_cli import __version__
 from mailmerge_cli.errors import ExitCode
+
+if TYPE_CHECKING:
+    from typer._click.exceptions import NoSuchOption
 
 COMMANDS = {
     "demo": "Send an example company's payslips on this machine alone, and show what happened.",
     "init": "Write a new campaign folder to begin with.",
     "account": "Sending accounts: add, list, show, test, login, remove.",
     "check": "Check everything that `send` would check, for all rows; send nothing.",
-    "preview": "Show one message, or write all as .eml files.",
+    "preview": "Show one message, here or in a browser, or write all as files.",
     "send": "Check, ask, send, log; the same command again goes on.",
     "resend": "Send a second mail, on purpose, to people who have theirs.",
     "resolve": "Say what became of deliveries in doubt.",
@@ -34,13 +38,15 @@ COMMANDS = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line; returns the exit code (see errors.ExitCode)."""
     words = list(sys.argv[1:] if argv is None else argv)
-    from typer._click.exceptions import ClickException
+    from typer._click.exceptions import ClickException, NoSuchOption
     from typer.main import get_command
 
     app = build_app(_named(words))
     try:
         code = get_command(app).main(args=words, prog_name="mailmerge", standalone_mode=False, obj=words)
     except ClickException as error:
+        if isinstance(error, NoSuchOption):
+            _translate(error)
         error.show()
         if "--json" in words:
             from mailmerge_cli.cli.boundary import refuse_words
@@ -48,6 +54,14 @@ def main(argv: Sequence[str] | None = None) -> int:
             return refuse_words(error.format_message())
         return ExitCode.USAGE
     return int(code or 0)
+
+
+def _translate(error: NoSuchOption) -> None:
+    """Say what an option of another program is called here, in place of a guess by its letters."""
+    from mailmerge_cli.cli.other_words import OURS
+
+    if ours := OURS.get(error.option_name):
+        error.message, error.possibilities = f"{error.message}. {ours}", None
 
 
 def build_app(only: str | None = None):  # type: ignore[no-untyped-def]

@@ -49,26 +49,34 @@ class Everywhere:
         )
 
 
+_CAMPAIGN_HELP = "Folder with campaign.toml, or such a file; default: this folder."
+_CampaignWord = Annotated[Path | None, typer.Argument(help=_CAMPAIGN_HELP, show_default=False)]
+_CampaignOption = Annotated[Path | None, typer.Option("--campaign", "-c", help=_CAMPAIGN_HELP)]
+_StateDir = Annotated[
+    Path | None,
+    typer.Option("--state-dir", help="Folder of the ledger; default: .mailmerge in the campaign."),
+]
+
+
+class _WordsAreKeys:
+    @property
+    def campaign(self) -> Path | None:
+        """The campaign can be named by the option alone, because the words are keys."""
+        return None
+
+
 @dataclass(frozen=True)
 class WhereOptions:
     """Which campaign and run, for commands on what it has become."""
 
-    campaign_option: Annotated[
-        Path | None,
-        typer.Option(
-            "--campaign", "-c", help="Folder with campaign.toml, or such a file; default: this folder."
-        ),
-    ] = None
+    campaign_option: _CampaignOption = None
     recipients: Annotated[
         str | None, typer.Option("--recipients", "-r", help="The list, where there is no campaign file.")
     ] = None
     message: Annotated[
         str | None, typer.Option("--message", "-m", help="The template, where there is no campaign file.")
     ] = None
-    state_dir: Annotated[
-        Path | None,
-        typer.Option("--state-dir", help="Folder of the ledger; default: .mailmerge in the campaign."),
-    ] = None
+    state_dir: _StateDir = None
     account: Annotated[
         str | None,
         typer.Option("--account", "-a", help="Not needed here; taken, so that the words of a `send` fit."),
@@ -80,22 +88,12 @@ class WhereOptions:
 class Where(WhereOptions):
     """The same, and the campaign as a word."""
 
-    campaign: Annotated[
-        Path | None,
-        typer.Argument(
-            help="Folder with campaign.toml, or such a file; default: this folder.", show_default=False
-        ),
-    ] = None
+    campaign: _CampaignWord = None
 
 
 @dataclass(frozen=True)
-class OnKeys(WhereOptions):
+class OnKeys(_WordsAreKeys, WhereOptions):
     """The same, for commands whose words are keys."""
-
-    @property
-    def campaign(self) -> Path | None:
-        """The campaign can be named by the option alone, because the words are keys."""
-        return None
 
 
 @dataclass(frozen=True)
@@ -126,6 +124,14 @@ class HowRead:
             help="How many rows the titles take, where there is no campaign file.",
         ),
     ] = None
+    hidden: Annotated[
+        str | None,
+        typer.Option(
+            "--hidden",
+            metavar="refuse|skip|send",
+            help="What rows are that the sheet hides, where there is no campaign file.",
+        ),
+    ] = None
     encoding: Annotated[
         str | None,
         typer.Option("--encoding", help="Encoding of a text list, where there is no campaign file."),
@@ -154,16 +160,8 @@ class HowRead:
 class InputOptions:
     """Options of `send`, `check`, `preview` and `resend`; each has a key in campaign.toml."""
 
-    campaign_option: Annotated[
-        Path | None,
-        typer.Option(
-            "--campaign", "-c", help="Folder with campaign.toml, or such a file; default: this folder."
-        ),
-    ] = None
-    state_dir: Annotated[
-        Path | None,
-        typer.Option("--state-dir", help="Folder of the ledger; default: .mailmerge in the campaign."),
-    ] = None
+    campaign_option: _CampaignOption = None
+    state_dir: _StateDir = None
     recipients: Annotated[
         str | None,
         typer.Option(
@@ -201,6 +199,10 @@ class InputOptions:
         typer.Option(
             "--header-rows", min=1, max=5, help="How many rows the titles take; default: found out."
         ),
+    ] = None
+    hidden: Annotated[
+        str | None,
+        typer.Option("--hidden", metavar="refuse|skip|send", help="What rows are that the sheet hides."),
     ] = None
     encoding: Annotated[
         str | None, typer.Option("--encoding", help="Encoding of a text list; default: found out.")
@@ -274,22 +276,12 @@ class InputOptions:
 class Inputs(InputOptions):
     """The same where the campaign may be a word."""
 
-    campaign: Annotated[
-        Path | None,
-        typer.Argument(
-            help="Folder with campaign.toml, or such a file; default: this folder.", show_default=False
-        ),
-    ] = None
+    campaign: _CampaignWord = None
 
 
 @dataclass(frozen=True)
-class InputsOnKeys(InputOptions):
+class InputsOnKeys(_WordsAreKeys, InputOptions):
     """The same where the words are keys."""
-
-    @property
-    def campaign(self) -> Path | None:
-        """The campaign can be named by the option alone, because the words are keys."""
-        return None
 
 
 def spread(command: Callable[..., int]) -> Callable[..., Any]:

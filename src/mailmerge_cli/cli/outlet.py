@@ -1,6 +1,7 @@
 """A stream that people or programs read, made safe to write to: UTF-8 whatever the locale says, and calm when its reader goes away.
 
-Rule: talk may be lost (nobody listens), data may not: what `write` swallows, `deliver` raises.
+Rule: talk may be lost where nobody listens, data may not. What cannot be written because the disk is full is a fault of either:
+`deliver` raises it at once, `write` keeps it in `fault` until the command has come to its end.
 """
 
 from __future__ import annotations
@@ -24,6 +25,11 @@ class Outlet:
 
     Args:
         stream: None stands for a stream that was closed before we began.
+
+    Attributes:
+        open: whether what is written may still get anywhere.
+        tty: whether a person sees it at once.
+        fault: why talk could not be written, though there was somebody to read it.
     """
 
     encoding = "utf-8"
@@ -31,6 +37,9 @@ class Outlet:
     def __init__(self, stream: TextIO | None) -> None:
         self._stream = stream
         self.open = stream is not None
+        self.fault: LedgerFault | None = None
+        # The door (__main__) puts a file of that name in the place of a stream that was closed.
+        self._closed = stream is None or getattr(stream, "name", "") == os.devnull
         self.tty = _is_terminal(stream)
         if isinstance(stream, io.TextIOWrapper):
             # The locale decides nothing: in cron it is C, and a name in the log must not end a run (O09).
@@ -39,9 +48,24 @@ class Outlet:
 
     def write(self, text: str) -> int:
         """Write talk; if nobody can hear it any more, that is no fault."""
-        with suppress(OSError):
+        try:
             self._put(text)
+        except OSError as error:
+            self.fault = _fault(error)
         return len(text)
+
+    def demand(self) -> None:
+        """Make sure, before anything is done, that data which is asked for has somewhere to go; `>/dev/null` is somewhere.
+
+        Raises:
+            LedgerFault: the stream was closed before we began (`>&-`); once.
+        """
+        if self._closed:
+            self._closed = False
+            raise LedgerFault(
+                "Standard output is closed, so nobody can get what is asked for; nothing was done.",
+                hint="Leave --json (or --format) out, or give it somewhere to go, such as /dev/null.",
+            )
 
     def deliver(self, text: str) -> None:
         """Write data that was asked for.
@@ -60,6 +84,7 @@ class Outlet:
         Raises:
             LedgerFault: it could not be written.
         """
+        self.demand()
         binary = getattr(self._stream, "buffer", None)
         try:
             for chunk in chunks:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from mailmerge_cli.cli.options import InputsOnKeys, OnKeys
+from mailmerge_cli.cli.wishes import keys_of
 from mailmerge_cli.config.places import CAMPAIGN_FILE
 from mailmerge_cli.errors import Refused
 from mailmerge_cli.ledger.reading import Reading
@@ -22,13 +23,14 @@ _Named = TypeVar("_Named", OnKeys, InputsOnKeys)
 def apart(where: _Named, words: Sequence[str], *, all_: bool = False) -> tuple[_Named, list[str]]:
     """The campaign and the keys: a first word that is a folder with a campaign.toml is the campaign, as everywhere else.
 
+    `@FILE` is a file with one key a line, as for `--only`.
     `all_`: all are meant, so that the one word can be nothing but the campaign.
     """
     words = list(words)
     free = where.campaign_option is None and where.recipients is None and where.message is None
     if free and len(words) > (0 if all_ else 1) and (Path(words[0]) / CAMPAIGN_FILE).is_file():
-        return replace(where, campaign_option=Path(words[0])), words[1:]
-    return where, words
+        where, words = replace(where, campaign_option=Path(words[0])), words[1:]
+    return where, list(keys_of(words) or ())
 
 
 def named(ledger: Reading, run: Run, words: Sequence[str], typed: Typed) -> list[Delivery]:

@@ -110,8 +110,17 @@ class Place:
             raise LedgerFault(
                 f"The ledger {self.ledger} is missing, but {logs[-1]} tells of mails that were sent. Without the ledger "
                 "they would be sent again.",
-                hint="Put the ledger back. If these mails are of no concern any more, move the result log away.",
+                hint=f"{self._elsewhere()}Put the ledger back. If these mails are of no concern any more, move the result log away.",
             )
+
+    def _elsewhere(self) -> str:
+        """Without a campaign file the ledger lies where HOME says, which cron and sudo may have changed."""
+        if self.campaign.file is not None:
+            return ""
+        return (
+            "If they were sent as another user or with another HOME (cron, sudo), run it as then: with the same HOME or MAILMERGE_HOME, "
+            "or name the ledger's folder with --state-dir. "
+        )
 
 
 def _lines_of(file: Path) -> list[str]:

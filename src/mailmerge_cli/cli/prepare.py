@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
@@ -15,20 +15,23 @@ from mailmerge_cli.campaign.exclusions import allowed_domain, read_exclusions
 from mailmerge_cli.campaign.grouping import grouped
 from mailmerge_cli.campaign.hands import Aid
 from mailmerge_cli.campaign.inputs import digest_inputs, digest_premises
-from mailmerge_cli.campaign.judge import Judge
+from mailmerge_cli.campaign.judge import NO_ADDRESS, Judge
 from mailmerge_cli.campaign.kit import Kit
 from mailmerge_cli.campaign.moment import constants
+from mailmerge_cli.campaign.notices import sentences
 from mailmerge_cli.campaign.plan import Plan, make_plan
 from mailmerge_cli.campaign.runs import Choice
 from mailmerge_cli.config.account_url import is_loopback
 from mailmerge_cli.config.list_password import ListPasswords
 from mailmerge_cli.errors import ConfigFault, FileMissing, Problem, Refused
 from mailmerge_cli.ledger.draft import Draft
+from mailmerge_cli.ledger.new_addresses import new_addresses
 from mailmerge_cli.ledger.premises import Premises
 from mailmerge_cli.ledger.reading import Reading
 from mailmerge_cli.model.account import Account, Security
 from mailmerge_cli.model.campaign import Campaign, OnInvalid
 from mailmerge_cli.model.delivery import Run
+from mailmerge_cli.model.notice import NOTHING, Notices
 from mailmerge_cli.model.table import Column, Row, Source
 from mailmerge_cli.offspring import cores
 from mailmerge_cli.render.headers import read_template
@@ -71,6 +74,7 @@ class Preparation:
 
     Attributes:
         digest: of what the plan comes to.
+        notices: what a person should look at; it is among the inputs' notes.
         unchanged: the run's last plan followed from the very same: it stands in the ledger, and was not made again. `plan` has its figures,
             and no entries.
     """
@@ -79,6 +83,15 @@ class Preparation:
     plan: Plan
     digest: str
     unchanged: bool = False
+    notices: Notices = NOTHING
+
+    def look_back(self, ledger: Reading) -> None:
+        """Notice whose address is another one than in the run before; the ledger may have nothing of this run."""
+        if self.unchanged or self.inputs.roles.key is None:
+            return  # it was told when the run began, or the address itself is the key
+        first, total = new_addresses(self.plan.draft, ledger, self.inputs.choice.run)
+        self.notices = replace(self.notices, new_addresses=first, new_addresses_total=total)
+        self.inputs.notes = tuple(dict.fromkeys((*self.inputs.notes, *sentences(self.notices))))
 
     def refuse_problems(self) -> None:
         """Refused (65) with all problems, unless the campaign sends the others and only single rows are bad."""
@@ -92,7 +105,7 @@ class Preparation:
                 _told(plan.problems_total, campaign),
                 problems=tuple(plan.problems),
                 problems_total=plan.problems_total,
-                hint="Mend them, or send to the others with --on-invalid send-others.",
+                hint=f"Mend them, {_of_no_address(plan, campaign)}or send to the others with --on-invalid send-others.",
             )
         if not plan.read and not campaign.recipients.allow_empty:
             raise Refused("The list has no rows below its header, so there is nobody to send to.")
@@ -116,7 +129,7 @@ def open_inputs(
     """Open list and template for a run; what the stack closes stays open until then. `ask` asks for the list's password."""
     names = constants(campaign.name, campaign.values, choice.label, choice.opened, campaign.timezone)
     source = stack.enter_context(_open_list(campaign, names, stdin, spool, ask))
-    settings, guess = campaign.recipients, getattr(source, "guess", "")
+    settings, guess = campaign.recipients, source.guess
     text = _read_message(campaign)
     own_to = (
         read_template(text, campaign.message.file, Path(campaign.message.file).suffix).one("To") is not None
@@ -180,10 +193,7 @@ def prepare(
     campaign, run = inputs.campaign, inputs.choice.run
     draft = stack.enter_context(Draft())
     if going_on and ledger is not None and run is not None and (last := _standing(inputs, ledger, run)):
-        plan = Plan(
-            draft, read=last.read, unselected=last.unselected, mails=last.mails, skipped=last.skipped,
-            attachments=last.attachments,
-        )  # fmt: skip
+        plan = Plan(draft, read=last.read, unselected=last.unselected, mails=last.mails, skipped=last.skipped)
         return Preparation(inputs, plan, run.inputs, unchanged=True)
     plan = make_plan(
         Kit(inputs.source, inputs.judge, inputs.template),
@@ -194,13 +204,14 @@ def prepare(
         run=run,
         hands=_hands(campaign.sending.workers),
         bear=bear,
+        share=campaign.said("duplicates", "send"),
     )
-    inputs.notes = tuple(dict.fromkeys((*inputs.notes, *plan.notes)))
+    notices = Notices(same_files=tuple(plan.same_files), same_files_total=plan.same_files_total)
+    inputs.notes = tuple(dict.fromkeys((*inputs.notes, *plan.notes, *sentences(notices))))
     if inputs.premises and not plan.problems_total and not plan.faults_total:
-        draft.premises = Premises(
-            inputs.premises, plan.read, plan.unselected, plan.mails, plan.skipped, plan.attachments
-        )
-    return Preparation(inputs, plan, digest_inputs(campaign, draft.digest(), campaign.values))
+        draft.premises = Premises(inputs.premises, plan.read, plan.unselected, plan.mails, plan.skipped)
+    digest = digest_inputs(campaign, draft.digest(), campaign.values)
+    return Preparation(inputs, plan, digest, notices=notices)
 
 
 def _standing(inputs: Inputs, ledger: Reading, run: Run) -> Premises | None:
@@ -303,6 +314,13 @@ def _domains(campaign: Campaign) -> frozenset[str]:
         return frozenset(allowed_domain(domain) for domain in campaign.sending.only_domains)
     except AddressFault as fault:
         raise ConfigFault(f"only_domains: {fault}.") from fault
+
+
+def _of_no_address(plan: Plan, campaign: Campaign) -> str:
+    """Where nothing else is wrong with rows than that they have no address: they may be meant so."""
+    if any(problem.message != NO_ADDRESS for problem in plan.problems):
+        return ""
+    return f"or leave rows without an address out with {campaign.said('no_address', 'skip')}, "
 
 
 def _told(count: int, campaign: Campaign) -> str:

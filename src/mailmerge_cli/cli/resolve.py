@@ -19,7 +19,8 @@ from mailmerge_cli.report.steps import Typed
 
 def resolve(
     keys: Annotated[
-        list[str] | None, typer.Argument(help="Keys or addresses of the deliveries.", show_default=False)
+        list[str] | None,
+        typer.Argument(help="Keys or addresses of the deliveries; @FILE: one a line.", show_default=False),
     ] = None,
     sent: Annotated[bool, typer.Option("--sent", help="They arrived: count them as sent.")] = False,
     resend: Annotated[

@@ -79,7 +79,15 @@ def send(
     from mailmerge_cli.cli.rehearsal import send_test
     from mailmerge_cli.cli.sending import Sending, tell_summary
     from mailmerge_cli.cli.typed import again_of, typed_of
-    from mailmerge_cli.cli.wishes import Wishes, account_of, credentials_for, keys_of, place_with, wait_of
+    from mailmerge_cli.cli.wishes import (
+        Wishes,
+        account_of,
+        credentials_for,
+        keys_of,
+        place_with,
+        tell_settings,
+        wait_of,
+    )
     from mailmerge_cli.model.campaign import Duplicates
     from mailmerge_cli.report.formats import LogFormat
 
@@ -91,6 +99,7 @@ def send(
     if (row is not None or key is not None) and test is None:
         raise UsageFault("--row and --key go with --test; to send to certain people only, use --only KEY.")
     place = place_with(inputs)
+    tell_settings(screen, inputs, place)
     account = account_of(place)
     _check_standard_input(place.campaign.recipients.file, password_stdin, from_ledger)
     credentials = credentials_for(account, screen, password_stdin=password_stdin)

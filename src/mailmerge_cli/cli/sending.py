@@ -43,6 +43,7 @@ from mailmerge_cli.ledger.ledger import Ledger
 from mailmerge_cli.model.account import Account, Credentials
 from mailmerge_cli.model.campaign import Unfinished
 from mailmerge_cli.model.delivery import Counts, Delivery, Run, State
+from mailmerge_cli.model.notice import NOTHING
 from mailmerge_cli.report.result_log import ResultLog
 from mailmerge_cli.report.steps import Typed, next_steps
 from mailmerge_cli.report.summary import Summary, exit_code, worst
@@ -78,7 +79,7 @@ class Sending:
         self._started = datetime.now(UTC)
         self._begun = self._sent_now = 0
         self._given_up: list[Run] = []
-        self.standing = Standing(place.campaign.name, ledger=place.ledger)
+        self._stand(Counts(), "")
 
     def send_all(self, ledger: Ledger, now: datetime, *, label: str = "", new_run: bool = False) -> Summary:
         """The run that is meant, after other unfinished ones if the campaign says so."""
@@ -86,7 +87,7 @@ class Sending:
         if new_run:
             new_run = self._without_trial(ledger, choose_run(ledger, campaign, now, label=label).run)
         choice = choose_run(ledger, campaign, now, label=label, new_run=new_run)
-        self._stand(ledger, choice)
+        self._stand(ledger.counts(choice.run) if choice.run else Counts(), choice.label)
         for other in other_unfinished(ledger, campaign, choice, self._typed.found_by):
             if campaign.unfinished is Unfinished.CANCEL:
                 self._given_up.append(other)
@@ -112,7 +113,7 @@ class Sending:
 
     def send(self, ledger: Ledger, choice: Choice) -> Summary:
         """Everything, for one run. Raises what refuses it before anything was sent; `standing` then tells of it."""
-        self._stand(ledger, choice)
+        self._stand(ledger.counts(choice.run) if choice.run else Counts(), choice.label)
         if self._account.kind == "outbox":
             refuse_before_trial(ledger, choice.run, self._account.name)
         elif not is_loopback(self._account.host):
@@ -132,6 +133,8 @@ class Sending:
                 stack, inputs, ledger if choice.run else None, going_on=going_on, bear=muster.hand
             )
             preparation.refuse_problems()
+            if not self._wishes.again:
+                preparation.look_back(ledger)
             with ledger.tentatively() as keep:
                 run = self._planned(ledger, choice, preparation)
                 self._check_keys(ledger, run)
@@ -144,7 +147,7 @@ class Sending:
                     keep()
             if not going:
                 return self._not_sent(ledger, choice, preparation)
-            self._stand(ledger, replace(choice, run=run))
+            self._stand(ledger.counts(run), run.label)
             if not due:
                 return self._nothing_due(ledger, run, inputs)
             if self._wishes.yes:
@@ -154,10 +157,11 @@ class Sending:
     def _refuse_guess(self, inputs: Inputs) -> None:
         """A wrong letter in a name is worse than no mail (F02), and with --yes nobody looks at the names; of a run that has begun somebody did."""
         if inputs.guess and self._account.kind != "outbox":
+            key = f", or {inputs.campaign.said('encoding', inputs.guess)} under [recipients]"
             raise Refused(
                 f"The characters of the list are read as {inputs.guess.upper()}, which is a guess, and with --yes nobody looks at the names.",
-                hint=f"Look at some with `mailmerge preview`; if they are right, say so: --encoding {inputs.guess}, or "
-                f'encoding = "{inputs.guess}" under [recipients] in campaign.toml. Or save the list as “CSV UTF-8”.',
+                hint=f"Look at some with `mailmerge preview`; if they are right, say so: --encoding {inputs.guess}"
+                f"{key if inputs.campaign.file else ''}. Or save the list as “CSV UTF-8”.",
             )
 
     def _muster(self, ledger: Ledger, choice: Choice, inputs: Inputs) -> Muster:
@@ -186,9 +190,9 @@ class Sending:
         if spool is not None and (run is None or not ledger.counts(run).left):
             spool.unlink(missing_ok=True)
 
-    def _stand(self, ledger: Ledger, choice: Choice) -> None:
-        counts = ledger.counts(choice.run) if choice.run else Counts()
-        self.standing = Standing(self._place.campaign.name, choice.label, counts, self._place.ledger)
+    def _stand(self, counts: Counts, label: str) -> None:
+        campaign = self._place.campaign
+        self.standing = Standing(campaign.name, label, counts, self._place.ledger, campaign.file)
 
     # -- before --------------------------------------------------------------------------------------------------
 
@@ -328,7 +332,8 @@ class Sending:
             exit_code=worst(codes),
             why=reason if worst(codes) is not ExitCode.OK else "",
             resume_at=ending.resume_at or ledger.next_due(run),
-            message=ending.error.message if ending.error is not None else "",
+            message=error.message if error is not None else "",
+            hint=error.hint if error is not None else "",
         )
 
     def _plain_summary(self, run: Run, counts: Counts, preparation: Preparation | None) -> Summary:
@@ -343,8 +348,10 @@ class Sending:
             sent_now=self._sent_now,
             problems=tuple(plan.problems) if plan else (),
             problems_total=plan.problems_total if plan else 0,
+            notices=preparation.notices if preparation else NOTHING,
             results=self._results(run),
             ledger=self._place.ledger,
+            campaign_file=self._place.campaign.file,
             zone=self._zone(),
         )
 

@@ -57,6 +57,7 @@ def place_with(inputs: Inputs | InputsOnKeys) -> Place:
         table=inputs.table,
         start=inputs.start,
         header_rows=inputs.header_rows,
+        hidden=inputs.hidden,
         encoding=inputs.encoding,
         delimiter=inputs.delimiter,
         email_column=inputs.email_column,
@@ -77,6 +78,14 @@ def place_with(inputs: Inputs | InputsOnKeys) -> Place:
     )
     campaign = load_campaign(campaign_path(inputs), options, Path.cwd())
     return Place(campaign, campaign_state(campaign, inputs.state_dir))
+
+
+def tell_settings(screen: Screen, inputs: Inputs | InputsOnKeys, place: Place) -> None:
+    """A campaign.toml that nobody named counts where list and message are typed; that could surprise."""
+    if place.campaign.file and inputs.recipients and inputs.message and not campaign_path(inputs):
+        screen.note(
+            f"The settings of {place.campaign.file} count here too; to do without them, work in another folder."
+        )
 
 
 def account_of(place: Place) -> Account:
@@ -106,7 +115,7 @@ def wait_of(*, wait: bool, max_wait: str | None) -> timedelta | None:
 
 
 def keys_of(words: list[str] | None) -> tuple[str, ...] | None:
-    """The keys of `--only`: words, and `@FILE` for a file with one key a line."""
+    """The keys that words mean, such as those of `--only`: `@FILE` is a file with one key a line."""
     if not words:
         return None
     keys: list[str] = []
@@ -119,6 +128,6 @@ def _lines(file: Path) -> list[str]:
     try:
         return [line.strip() for line in file.read_text(encoding="utf-8-sig").splitlines()]
     except OSError as error:
-        raise FileMissing(f"--only @{file}: the file cannot be read: {error.strerror}.") from error
+        raise FileMissing(f"@{file}: the file cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
-        raise FileMissing(f"--only @{file}: the file is not UTF-8.") from error
+        raise FileMissing(f"@{file}: the file is not UTF-8.") from error

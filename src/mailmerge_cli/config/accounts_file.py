@@ -59,6 +59,8 @@ def find_account(
         hint = f"Type: mailmerge account add NAME {name_or_url}"
     else:
         hint = f"{known}Type: mailmerge account add {name_or_url if is_name(name_or_url) else 'NAME'}"
+    if not accounts:
+        hint += ". If you have made it: HOME or MAILMERGE_HOME is another one here (cron, sudo)."
     raise ConfigFault(
         sentence(
             f'There is no account "{name_or_url}" in {accounts_path(environ)}{did_you_mean(name_or_url, accounts)}'

@@ -29,7 +29,14 @@ _Result = TypeVar("_Result")
 
 
 class NoKeyring(Exception):
-    """The keyring cannot serve; its text is a sentence with the back end's name and the reason."""
+    """The keyring cannot serve; its text is a sentence with the back end's name and the reason.
+
+    `absent`: there is none on this machine, so nothing can be kept in it either.
+    """
+
+    def __init__(self, text: str, *, absent: bool = False) -> None:
+        super().__init__(text)
+        self.absent = absent
 
 
 def keep_secret(account: Account, secret: Secret) -> str:
@@ -89,23 +96,30 @@ def entry_of(user: str) -> str | None:
 
 
 def other_ways(account: Account) -> str:
-    """How to give a secret without a keyring."""
+    """How to give a secret without a keyring; the best for a server without anybody at it first."""
     from mailmerge_cli.config.account_table import variable_part
 
-    ways = ["--password-stdin"]
     if account.in_file:
         part = variable_part(account.name)
-        ways += [f"the variable MAILMERGE_PASSWORD_{part} or MAILMERGE_PASSWORD_{part}_FILE"]
-        ways += [f"$CREDENTIALS_DIRECTORY/{account.name} (systemd)"]
-        ways += ["password_command in accounts.toml"]
+        ways = [
+            f"a file that only you may read, named by MAILMERGE_PASSWORD_{part}_FILE",
+            f"$CREDENTIALS_DIRECTORY/{account.name} (systemd: LoadCredential=)",
+            "password_command in accounts.toml",
+            f"the variable MAILMERGE_PASSWORD_{part}",
+            "--password-stdin",
+        ]
     elif account.typed:
-        ways += ["the variable MAILMERGE_PASSWORD or MAILMERGE_PASSWORD_FILE"]
+        ways = [
+            "a file that only you may read, named by MAILMERGE_PASSWORD_FILE",
+            "the variable MAILMERGE_PASSWORD",
+            "--password-stdin",
+        ]
     else:
         return (
             "A URL in campaign.toml gets no password from standard input or variables, so that nobody else's file can "
             "send yours elsewhere: make an account with `mailmerge account add`."
         )
-    return "Other ways: " + ", ".join(ways) + "."
+    return "Without a keyring: " + ", ".join(ways[:-1]) + f", or {ways[-1]}."
 
 
 def timed(call: Callable[[], _Result]) -> _Result:
@@ -163,7 +177,7 @@ def _ring() -> KeyringBackend:
         if not _distrusted(ring):
             return ring
     reason = _distrusted(members[0]) if members else "there is none"
-    raise NoKeyring(f"no keyring can be used here: {reason}.")
+    raise NoKeyring(f"no keyring can be used here: {reason}.", absent=True)
 
 
 def _distrusted(ring: KeyringBackend) -> str:

@@ -33,6 +33,7 @@ class CampaignOptions:
     table: str | None = None
     start: str | None = None
     header_rows: int | None = None
+    hidden: str | None = None
     encoding: str | None = None
     delimiter: str | None = None
     email_column: str | None = None

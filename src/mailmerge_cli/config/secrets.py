@@ -65,6 +65,7 @@ class SecretChain:
         self._secret: Secret | None = None
         self._searched = False
         self._notes: list[str] = []
+        self._no_keyring = False
         self._lock = threading.Lock()
 
     def __repr__(self) -> str:
@@ -176,6 +177,7 @@ class SecretChain:
             return kept_secret(self.account)
         except NoKeyring as reason:
             self._notes.append(str(reason))
+            self._no_keyring = reason.absent
             return None
 
     def _ask(self) -> Secret:
@@ -190,10 +192,12 @@ class SecretChain:
         text = f'There is no {secret_word(account)} for "{account.name}" ({_whom(account)}).'
         for note in self._notes:
             text += f" {note[:1].upper()}{note[1:]}"
-        hint = other_ways(account)
-        if account.in_file:
-            hint = f"Type `mailmerge account login {account.name}` to keep it in the keyring. {hint}"
-        return CredentialsFault(text, hint=hint)
+        return CredentialsFault(text, hint=self.advice())
+
+    def advice(self) -> str:
+        """How to give the secret that was looked for: the keyring first, where there is one."""
+        login = f"Type `mailmerge account login {self.account.name}` to keep it in the keyring. "
+        return (login if self.account.in_file and not self._no_keyring else "") + other_ways(self.account)
 
     def _renew(self) -> Secret:
         account = self.account

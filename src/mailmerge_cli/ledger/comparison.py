@@ -106,7 +106,7 @@ _DIFFERENCES: Final = tuple(str(kind) for kind in Kind)
 
 def compare(draft: sqlite3.Connection, path: Path, run: Run, samples: int, *, moved: bool) -> Differences:
     """Fills the draft's table `change`, and `moved` if that is wanted too; tells what differs."""
-    with _beside(draft, path):
+    with beside(draft, path):
         draft.executescript(_TABLES)
         draft.execute("BEGIN")
         draft.execute(_LISTED, (run.id,))
@@ -140,7 +140,7 @@ def skip_twins(draft: sqlite3.Connection, reason: str, path: Path | None, run: R
             "EXISTS (SELECT 1 FROM book.deliveries d WHERE d.run = "
             f"{run.id} AND d.key = entry.key AND d.state NOT IN ('skipped', 'invalid'))"
         )
-    with _beside(draft, path):
+    with beside(draft, path):
         draft.executescript(
             "CREATE TEMP TABLE twin AS SELECT rowid AS place, folded, row, key, row_number() OVER"
             f" (PARTITION BY folded ORDER BY {promised} DESC, row, rowid) AS rank FROM entry WHERE state = 'pending' AND folded IN"
@@ -193,7 +193,7 @@ def _samples(draft: sqlite3.Connection, where: str, number: int, *values: str) -
 
 
 @contextmanager
-def _beside(draft: sqlite3.Connection, path: Path | None) -> Iterator[None]:
+def beside(draft: sqlite3.Connection, path: Path | None) -> Iterator[None]:
     """The ledger as `book`, read-only, for a while."""
     if path is None:
         yield

@@ -256,6 +256,12 @@ class Draft:
         with told(ledger.path):
             return comparison.compare(self._connection, ledger.path, run, samples, moved=moved)
 
+    @contextmanager
+    def beside(self, ledger: Reading) -> Iterator[sqlite3.Connection]:
+        """The draft's tables and the ledger's, as `book` and read-only, on one connection for a while."""
+        with told(ledger.path), comparison.beside(self._connection, ledger.path):
+            yield self._connection
+
     def changes(self, sql: str, *values: object) -> Iterator[Any]:
         """Rows of the draft's tables, and of those that `compare` left, for `planning`; bounded in memory."""
         with told(_PLACE):

@@ -173,5 +173,6 @@ def _fault(path: Path, error: OSError) -> LedgerFault:
         return LedgerFault(f"{path}: this is a symbolic link, which is not followed")
     return LedgerFault(
         f"{path}: {error.strerror or error}",
-        hint="Look whether you may write there, or name another folder with --state-dir.",
+        hint="Look whether you may write there, and whether HOME is the right one (cron, sudo); --state-dir names another folder for "
+        "the ledger, MAILMERGE_HOME one for everything outside a campaign.",
     )

@@ -15,7 +15,7 @@ class Premises:
 
     Attributes:
         digest: over all that the plan followed from.
-        read, unselected, mails, skipped, attachments: as in `Plan`.
+        read, unselected, mails, skipped: as in `Plan`.
     """
 
     digest: str
@@ -23,13 +23,12 @@ class Premises:
     unselected: int
     mails: int
     skipped: int
-    attachments: int
 
     @classmethod
     def parse(cls, text: str) -> Self | None:
         """From the ledger's text; None where there are none, or where another version has written them in its own way."""
-        digest, *figures = text.split()[:6] or [""]
-        if len(figures) != 5 or not all(map(str.isdecimal, figures)):
+        digest, *figures = text.split()[:6] or [""]  # the sixth: of a version that wrote one figure more
+        if len(figures) != 4 or not all(map(str.isdecimal, figures)):
             return None
         return cls(digest, *map(int, figures))
 

@@ -44,7 +44,7 @@ _SAID: Final = "started, ended, verdict, code, enhanced, reply, remote_id, accou
 _NOW: Final = "last_attempt, ended, verdict, code, enhanced, reply, remote_id, account, message_id"
 
 
-_TRIALS: Final = ("written to %", "Kept as %")
+TRIALS: Final = ("written to %", "Kept as %")
 """How the replies of transports/outbox.py and mailbox/server.py begin."""
 _TRIED: Final = "FROM deliveries WHERE run = ? AND state = 'sent' AND (reply LIKE ? OR reply LIKE ?)"
 
@@ -116,7 +116,7 @@ class Reading:
 
     def tried_out(self, run: Run) -> int:
         """How many sent mails of the run only became files: by an outbox, or in the program's own mailbox."""
-        number: int = self._all(f"SELECT count(*) {_TRIED}", run.id, *_TRIALS)[0][0]
+        number: int = self._all(f"SELECT count(*) {_TRIED}", run.id, *TRIALS)[0][0]
         return number
 
     def left_the_machine(self, run: Run, account: str = "") -> int:
@@ -125,12 +125,12 @@ class Reading:
             "SELECT count(*) FROM deliveries WHERE run = ? AND state IN ('sent', 'failed', 'deferred', 'in_doubt', 'sending')"
             " AND account <> ? AND NOT (state = 'sent' AND (reply LIKE ? OR reply LIKE ?))"
         )
-        number: int = self._all(sql, run.id, account, *_TRIALS)[0][0]
+        number: int = self._all(sql, run.id, account, *TRIALS)[0][0]
         return number
 
     def tried_keys(self, run: Run) -> list[str]:
         """Whose they are."""
-        return [row[0] for row in self._all(f"SELECT key {_TRIED}", run.id, *_TRIALS)]
+        return [row[0] for row in self._all(f"SELECT key {_TRIED}", run.id, *TRIALS)]
 
     def nothing_begun(self, run: Run) -> bool:
         """Whether no mail of the run was ever begun; such a run is replaced freely."""

@@ -120,3 +120,7 @@ class Campaign:
     message: MessageSettings = MessageSettings()
     sending: SendingSettings = SendingSettings()
     values: dict[str, str | int | float | bool] = field(default_factory=dict)
+
+    def said(self, setting: str, value: str) -> str:
+        """How a person says a setting of one word: as a key where a campaign.toml is, else as the option of that name."""
+        return f'{setting} = "{value}"' if self.file is not None else f"--{setting.replace('_', '-')} {value}"

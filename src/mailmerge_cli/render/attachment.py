@@ -105,7 +105,12 @@ def _straight(root: str, path: str) -> str:
 
 
 def read_file(file: str | Path, path: str) -> bytes:
-    """All octets of a regular file that is not empty (B03, B07, B10).
+    """All octets of a regular file that is not empty; see `_read`."""
+    return _read(file, path)[0]
+
+
+def _read(file: str | Path, path: str) -> tuple[bytes, tuple[int, int]]:
+    """All octets of a regular file that is not empty (B03, B07, B10), and its device and inode.
 
     Args:
         file: its real path.
@@ -126,7 +131,7 @@ def read_file(file: str | Path, path: str) -> bytes:
             raise AttachmentFault(f"{path!r} is not a regular file")
         if state.st_size > LARGEST:
             raise AttachmentFault(f"{path!r} is too big to be mailed ({state.st_size} octets)")
-        return _read_all(descriptor, state.st_size, path)
+        return _read_all(descriptor, state.st_size, path), (state.st_dev, state.st_ino)
     except OSError as error:
         raise AttachmentFault(f"{path!r} cannot be read: {error.strerror}") from None
     finally:
@@ -225,7 +230,7 @@ def load(
         AttachmentFault: it cannot go along.
     """
     name = checked_name(name or _last(path.replace("\\", "/")))
-    content = read_file(file, path)
+    content, inode = _read(file, path)
     kind = media_type(name, content)
     made = Attachment(
         name,
@@ -236,6 +241,7 @@ def load(
         len(content),
         from_cells,
         warning_of(path, content),
+        inode=inode,
         content=content if keep and not shared else b"",
     )
     return with_entity(made, content) if shared else made

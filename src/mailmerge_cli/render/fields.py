@@ -17,7 +17,7 @@ from mailmerge_cli.render.fault import Misuse, Place, row_problem
 from mailmerge_cli.render.letter import Attachment, Mailbox
 from mailmerge_cli.render.lines import one_line
 from mailmerge_cli.render.mailboxes import MailboxPiece
-from mailmerge_cli.render.paths import path_sandbox
+from mailmerge_cli.render.paths import may_be_empty, path_sandbox
 from mailmerge_cli.render.piece import Piece
 from mailmerge_cli.render.scope import Scope
 from mailmerge_cli.render.survey import refused, survey
@@ -93,15 +93,23 @@ def priority(importance: str) -> str:
 
 
 class MailboxField:
-    """One header of addresses."""
+    """One header of addresses.
+
+    Attributes:
+        fixed: all of them, where they are the same for all rows; else None.
+        always: the addresses that stand in it whatever the row, as far as that can be seen.
+    """
 
     def __init__(self, scope: Scope, text: str, place: Place, *, single: bool = False) -> None:
         self.usage = survey(scope, Sandbox(), text, place)
         self.place = place
         self._piece = MailboxPiece(scope, text, self.usage, single=single)
         self.fixed: tuple[Mailbox, ...] | None = None
+        _fixed(self._piece.refuse_many, place)
         if not self.usage.varies:
             self.fixed = _fixed(lambda: self._piece.fill(None), place)
+        people = self._piece.always() if self.fixed is None else self.fixed
+        self.always = tuple(address for _, address in people)
 
     def fill(self, row: Row, faults: list[Problem], *, nobody: bool = False) -> tuple[Mailbox, ...]:
         """The mailboxes for one row; what is wrong is added to `faults`. `nobody`: none at all is no fault."""
@@ -133,6 +141,10 @@ class AttachmentField:
         text: the header's value, or an entry of `attachments` in campaign.toml.
         place: where it stands.
         folder: the campaign's, which no attachment may lie outside of.
+
+    Attributes:
+        fixed: the file, or none, where it is the same for all rows; else None.
+        optional: a row may have none, because its path comes out empty by a condition.
     """
 
     def __init__(self, scope: Scope, text: str, place: Place, folder: Path) -> None:
@@ -143,7 +155,9 @@ class AttachmentField:
         if self.usage.lines:
             sentence = f"{place}: an attachment's path is made of what all lines of a mail share, not of rows"
             raise refused([Problem(None, place.header, "attachment", sentence)])
-        self._path = Piece(scope, path_sandbox(scope), path, self.usage)
+        sandbox = path_sandbox(scope)
+        self._path = Piece(scope, sandbox, path, self.usage)
+        self.optional = may_be_empty(sandbox, path)
         naming = survey(scope, Sandbox(), name, place)
         self._name = Piece(scope, Sandbox(), name, naming) if name else None
         self._name_usage = naming

@@ -25,6 +25,7 @@ class Attachment:
         size: octets.
         from_cells: cells had a part in its path (so that two rows with one path are suspicious).
         warning: something that a person should know, such as a `.pdf` that does not begin like one; empty mostly.
+        inode: the file's device and inode, which all its names share; an inode of 0 says nothing.
         entity: the whole MIME part, where it is the same for all rows; empty where the file is a row's own.
         content: the octets that `digest` is of, where they are kept for `Template.compose`; else the file is read again.
     """
@@ -37,6 +38,7 @@ class Attachment:
     size: int
     from_cells: bool = False
     warning: str = ""
+    inode: tuple[int, int] = field(default=(0, 0), repr=False, compare=False)
     entity: bytes = field(default=b"", repr=False)
     content: bytes = field(default=b"", repr=False, compare=False)
 

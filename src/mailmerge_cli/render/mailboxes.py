@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+from contextlib import suppress
 from itertools import count
 from typing import Any
 
@@ -72,6 +73,24 @@ class MailboxPiece:
         if len(form) == 1:
             return self._read(form[0], slots)
         return tuple(mailbox for part in form for mailbox in self._read(part, slots))
+
+    def refuse_many(self) -> None:
+        """AddressFault where one address is meant and every row would come to more, whatever its cells hold."""
+        if self.single and self._form is not None and len(self._form) > 1:
+            raise AddressFault(_many(self.piece.place.header))
+
+    def always(self) -> tuple[Mailbox, ...]:
+        """Those whose address is the same in all rows: it is written down, or a constant."""
+        if self._form is None or self._straight is None:
+            return ()  # it depends on the row who is named at all
+        slots = self._straight.constants()
+        found: list[Mailbox] = []
+        for *_, address in self._form:
+            numbers = (address,) if isinstance(address, int) else map(int, _SLOT.findall(address))
+            if all(slots[number] is not None for number in numbers):
+                with suppress(AddressFault):  # the rows will tell
+                    found += self._read((address,), [text or "" for text in slots])
+        return tuple(found)
 
     def _slots(self, row: Row | None) -> tuple[tuple[tuple[_Half, ...], ...], list[str]]:
         """The header's form, and the values for this row."""

@@ -196,6 +196,13 @@ class Parts:
         return bodies
 
     @property
+    def attached(self) -> tuple[int, int]:
+        """The fewest and the most files that a mail has."""
+        always = len(self.fixed_attachments)
+        own = [field for field in self.attachments if field.fixed is None]
+        return always + sum(not field.optional for field in own), always + len(own)
+
+    @property
     def fixed_attachments(self) -> tuple[Attachment, ...]:
         """Files that all mails share."""
         return (*self.files, *(part for field in self.attachments for part in field.fixed or ()))

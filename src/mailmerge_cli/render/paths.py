@@ -17,11 +17,12 @@ from mailmerge_cli.render.fault import Misuse
 from mailmerge_cli.render.scope import Scope
 
 _FORBIDDEN = frozenset("/\\*?[")
+_OF_CELLS = "_cell_in_path"
 
 
 def path_sandbox(scope: Scope) -> Sandbox:
     """The environment for paths."""
-    printing = {"_cell_in_path": cell_in_path, "_constant_in_path": constant_in_path}
+    printing = {_OF_CELLS: cell_in_path, "_constant_in_path": constant_in_path}
     return Sandbox(outputs=_outputs(scope), printing=printing)
 
 
@@ -33,9 +34,22 @@ def _outputs(scope: Scope) -> Callable[[nodes.Expr], str]:
         names = {name.name for name in expression.find_all(nodes.Name)}
         if isinstance(expression, nodes.Name):
             names.add(expression.name)
-        return "_constant_in_path" if names <= constant else "_cell_in_path"
+        return "_constant_in_path" if names <= constant else _OF_CELLS
 
     return choose
+
+
+def may_be_empty(environment: Sandbox, path: str) -> bool:
+    """Whether all of a path stands in conditions; a cell outside of them is never blank, and a constant may be."""
+    assert environment.outputs is not None
+    for output in environment.parse(path).body:
+        for node in output.nodes if isinstance(output, nodes.Output) else ():
+            if isinstance(node, nodes.TemplateData):
+                if node.data.strip():
+                    return False
+            elif environment.outputs(node) == _OF_CELLS:
+                return False
+    return True
 
 
 def cell_in_path(value: Any) -> str:

@@ -65,6 +65,10 @@ class Straight:
                 texts[number] = cell if type(cell) is str else _text(cell)
         return "".join(texts)
 
+    def constants(self) -> list[str | None]:
+        """The text of each gap that is the same for all rows; None for one that a cell fills."""
+        return [str(part.shown(part.constant)) if part.place is None else None for part in self._open]
+
     def values(self, cells: tuple[Cell, ...]) -> list[str]:
         """The text of each gap alone."""
         return [part.shown(part.constant if part.place is None else cells[part.place]) for part in self._open]

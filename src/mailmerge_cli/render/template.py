@@ -50,6 +50,8 @@ class Template:
         fingerprint: a digest of everything but rows and constants: template, companion, included files, images, static attachments.
         sender: From.
         has_subject: there is a Subject.
+        to_all: the address that To names for all rows; empty where there is no To, or it varies.
+        attached: the fewest and the most files that a mail has.
         own_files: rows have files of their own, which may change while all that is known of the template stays the same.
         warnings: what a person should know, such as an attachment that is not what its name says.
         once: filling in is all that is done for each row (else its Markdown or style sheet is worked on for each row).
@@ -86,7 +88,9 @@ class Template:
         self.used = parts.used()
         self.fingerprint = parts.fingerprint()
         self.has_subject = parts.subject is not None
+        self.to_all = parts.to.always[0].shown if parts.to is not None and parts.to.always else ""
         self.own_files = any(field.fixed is None for field in parts.attachments)
+        self.attached = parts.attached
         self.once = parts.bodies.once
         odd_files = (part.warning for part in parts.fixed_attachments if part.warning)
         self.warnings = (*odd_files, *_goes_to_all(parts))
@@ -335,6 +339,9 @@ def _changed(letter: Letter, sentence: str) -> Problem:
 def _goes_to_all(parts: Parts) -> Iterator[str]:
     """Whoever stands in the message itself gets every mail, with all that is in it."""
     for name, field in (("To", parts.to), ("Cc", parts.cc), ("Bcc", parts.bcc)):
-        if field is not None and field.fixed:
-            people = ", ".join(address.shown for _, address in field.fixed)
-            yield f"{name} is the same for all rows: every mail goes to {people}"
+        if field is not None and field.always:
+            people = ", ".join(address.shown for address in field.always)
+            if field.fixed:
+                yield f"{name} is the same for all rows: every mail goes to {people}"
+            else:
+                yield f"{name} holds {people} in all rows: every mail goes there"

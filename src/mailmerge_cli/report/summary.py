@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, tzinfo
 from enum import StrEnum
 from pathlib import Path
 
 from mailmerge_cli.errors import ExitCode, Problem
 from mailmerge_cli.model.delivery import Counts
+from mailmerge_cli.model.notice import NOTHING, Notices
 from mailmerge_cli.report.lines import iso
 
 PROBLEMS_TOLD = 1000
@@ -84,8 +85,11 @@ class Summary:
         problems_total: how many there are when `problems` does not hold all; 0: as many as it holds.
         results: the result log.
         ledger: the ledger's file.
+        notices: what is no fault but should be looked at.
         zone: in which times are told; None for the machine's own.
         message: the sentence of the error that ended it; empty if none did.
+        hint: what that error advises; may be empty.
+        campaign_file: the campaign.toml whose settings count; None where options alone make the campaign.
     """
 
     campaign: str
@@ -101,8 +105,11 @@ class Summary:
     problems_total: int = 0
     results: Path | None = None
     ledger: Path | None = None
+    notices: Notices = NOTHING
     zone: tzinfo | None = None
     message: str = ""
+    hint: str = ""
+    campaign_file: Path | None = None
 
     @property
     def reason(self) -> str | None:
@@ -156,7 +163,10 @@ class Summary:
             "results": str(self.results) if self.results else None,
             "ledger": str(self.ledger) if self.ledger else None,
         }
-        return {**told, "message": self.message} if self.message else told
+        notices = asdict(self.notices)
+        file = str(self.campaign_file) if self.campaign_file else ""
+        said = {"campaign_file": file, "message": self.message, "hint": self.hint, **notices}
+        return {**told, **{key: text for key, text in said.items() if text}}
 
 
 def counts_json(counts: Counts) -> dict[str, int]:

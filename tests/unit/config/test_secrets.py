@@ -14,6 +14,7 @@ import traceback
 from dataclasses import replace
 from pathlib import Path
 
+import keyring.backends.fail
 import pytest
 
 from mailmerge_cli.config import keychain, secrets
@@ -145,6 +146,20 @@ def test_C12_without_a_terminal_nobody_is_asked() -> None:
     """A prompt that finds nobody (cron) is as good as none: 77 with the ways."""
     with pytest.raises(CredentialsFault, match="There is no password"):
         SecretChain(ACCOUNT, prompt=lambda _: None, environ={}).find()
+
+
+def test_the_advice_is_what_works_here(ring: MemoryKeyring) -> None:
+    """Where there is a keyring, it comes first; without one nobody is told to keep anything in it, and a private file is the first way."""
+    with pytest.raises(CredentialsFault) as with_keyring:
+        SecretChain(ACCOUNT, environ={}).find()
+    with keyring_in_place(keyring.backends.fail.Keyring()), pytest.raises(CredentialsFault) as without:
+        SecretChain(ACCOUNT, environ={}).find()
+
+    assert with_keyring.value.hint.startswith("Type `mailmerge account login hr` to keep it in the keyring.")
+    assert "account login" not in without.value.hint
+    assert without.value.hint.startswith(
+        "Without a keyring: a file that only you may read, named by MAILMERGE_PASSWORD_HR_FILE, $CREDENTIALS_DIRECTORY/hr"
+    )
 
 
 def test_the_prompt_names_the_right_secret_and_where_to_get_it() -> None:

@@ -162,16 +162,16 @@ def test_a_place_is_the_first_rows_own() -> None:
 
 def test_premises_survive_the_way_through_the_ledger() -> None:
     """What cannot be read is no premise: a plan is made then."""
-    premises = Premises("ab" * 32, 10, 1, 7, 2, 3)
+    premises = Premises("ab" * 32, 10, 1, 7, 2)
 
     assert premises == Premises.parse(str(premises))
-    for text in ("", "ab", "ab 1 2 3 4", "ab 1 2 3 4 x", "ab 1 2 3 4 -5"):
+    for text in ("", "ab", "ab 1 2 3", "ab 1 2 3 4 5", "ab 1 2 3 x", "ab 1 2 3 -5"):
         assert Premises.parse(text) is None
 
 
 def test_premises_are_those_of_the_last_plan(book: Book) -> None:
     """An amendment without them takes the old ones away, so that an old plan never stands for a new one."""
-    premises = Premises("ab", 1, 0, 1, 0, 0)
+    premises = Premises("ab", 1, 0, 1, 0)
     with draft_of(entry("A", 2)) as draft:
         draft.premises = premises
         run = book.ledger.enter("november", book.now, "", draft, "")

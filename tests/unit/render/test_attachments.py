@@ -385,3 +385,25 @@ def test_media_types(bench: Bench) -> None:
     assert [
         (part.get_content_type(), part.get_content_charset(), part.get_payload(decode=True)) for part in parts
     ] == [(kind, charset, content) for content, kind, charset in files.values()]
+
+
+@pytest.mark.parametrize(
+    ("paths", "attached"),
+    [
+        ((), (0, 0)),
+        (("terms.txt", "slips/{{ staff_no }}.pdf"), (2, 2)),
+        (("{{ staff_no | trim }}",), (1, 1)),
+        (("slips/{% if name %}{{ staff_no }}{% endif %}.pdf",), (1, 1)),
+        (("terms.txt", "{% if staff_no %}slips/{{ staff_no }}.pdf{% endif %}"), (1, 2)),
+        (("{{ folder }}{% if staff_no %}terms.txt{% endif %}",), (0, 1)),
+        (("{% if folder %}terms.txt{% endif %}",), (0, 0)),
+    ],
+)
+def test_how_many_files_a_mail_has_is_known_of_all_mails(
+    bench: Bench, paths: tuple[str, ...], attached: tuple[int, int]
+) -> None:
+    """The fewest and the most: what is asked before a send is true of every row, not of the first alone."""
+    bench.write("terms.txt", "terms")
+    template = bench.template("\nb", attachments=paths, constants={"folder": ""})
+
+    assert attached == template.attached

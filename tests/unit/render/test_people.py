@@ -76,6 +76,18 @@ def test_A18_to_and_envelope_are_one_person(bench: Bench) -> None:
     assert letter.envelope.recipients == ("WANG@example.org",)
 
 
+@pytest.mark.parametrize(
+    "to", ["{{ email }}, {{ boss }}", "{{ email }}, boss@example.org", "A <{{ email }}>, B <{{ boss }}>"]
+)
+def test_a_to_of_two_is_told_with_the_templates_other_faults(bench: Bench, to: str) -> None:
+    """What is wrong with To in every row is told once, before the rows, beside a name that does not exist."""
+    with pytest.raises(Refused) as refusal:
+        bench.template(f"{HEAD}To: {to}\n\nDear {{{{ nobody }}}}")
+
+    assert {(None, "To"), (None, None)} == {(one.row, one.column) for one in refusal.value.problems}
+    assert any("more than one address; keep the one" in one.message for one in refusal.value.problems)
+
+
 def test_to_can_say_who_the_recipient_is(bench: Bench) -> None:
     """`addressee` gives name and address by the template's own To; nobody is an empty text; two are a fault."""
     template = bench.template(HEAD + "To: {{ boss_name }} <{{ boss }}>\n\nbody")
@@ -224,3 +236,21 @@ def test_a_test_goes_elsewhere(bench: Bench) -> None:
         None,
     )
     assert parsed(b"".join(template.compose(letter, MESSAGE_ID, MOMENT)))["Subject"] == "s"
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("Bcc: archive@example.org", "Bcc is the same for all rows: every mail goes to archive@example.org"),
+        ("Bcc: {{ boss }}, archive@example.org", "Bcc holds archive@example.org in all rows: every mail goes there"),
+        ("Cc: {{ keeper }}, {{ boss_name }} <it@example.org>, {{ boss_name }} <{{ boss }}>",
+         "Cc holds keeper@example.org, it@example.org in all rows: every mail goes there"),
+        ("Bcc: {{ name }}@example.org, {{ boss }}", None),
+        ("Bcc: {% if team %}archive@example.org{% endif %}, {{ boss }}", None),
+    ],
+)  # fmt: skip
+def test_who_gets_every_mail_is_told_by_address(bench: Bench, line: str, told: str | None) -> None:
+    """Also where he stands beside addresses of the row; nobody is told of whom a row decides."""
+    template = bench.template(f"{HEAD}{line}\n\nbody", constants={"keeper": "keeper@example.org"})
+
+    assert template.warnings == ((told,) if told else ())

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from mailmerge_cli.errors import FileMissing, LedgerFault, Refused, UsageFault
-from mailmerge_cli.model.table import Column, Row
+from mailmerge_cli.model.table import Column, Row, Source
 from mailmerge_cli.sources import open_source, spool_stdin
 from support.tables import sheet_xml, text_rows, write_package
 
@@ -160,7 +160,7 @@ def test_standard_input_without_a_place():
         path.unlink()
 
 
-class LinesSource:
+class LinesSource(Source):
     """A third party's source: one column, one row a line."""
 
     def __init__(self, path: Path, choices: object) -> None:

@@ -339,7 +339,10 @@ def test_F15_hidden_rows_are_refused(tmp_path):
     with pytest.raises(Refused, match=r"2 hidden rows: 3, 5$") as caught:
         open_source(hidden_book(tmp_path))
     assert caught.value.problems[0].row == 3
-    assert '"skip" (or "send") under [recipients]' in caught.value.hint
+    assert (
+        'say --hidden skip (or send); in campaign.toml: hidden = "skip" under [recipients]'
+        in caught.value.hint
+    )
 
 
 def test_F15_hidden_rows_by_choice(tmp_path):
