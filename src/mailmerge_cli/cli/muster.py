@@ -6,9 +6,6 @@ Rule 2: whoever is not needed is gone when the muster ends, whatever signal come
 
 from __future__ import annotations
 
-import os
-import socket
-import sys
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -16,9 +13,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 from mailmerge_cli import offspring
-from mailmerge_cli.campaign.hands import Aid, lend_until_dismissed
+from mailmerge_cli.campaign.hands import Aid
+from mailmerge_cli.cli.recruit import entrust, serve
 from mailmerge_cli.engine.birth import Born, born
-from mailmerge_cli.engine.worker import work
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -52,7 +49,7 @@ class Muster:
             one.connection.close()  # by this it knows that the check is over
             with suppress(OSError):
                 if one.born.process.is_alive():
-                    _entrust(one.born.sock, self._lock)
+                    entrust(one.born.sock, self._lock)
                     return one.born
             one.end()
         return born(self._lock)
@@ -105,34 +102,3 @@ def _called() -> _Idle:
         raise
     finally:
         theirs.close()
-
-
-def serve(sock: socket.socket, _: object, connection: Connection) -> None:
-    """The whole life of such a process: a hand until it is dismissed, then a worker, if it is wanted."""
-    try:
-        lend_until_dismissed(connection)
-        wanted = _entrusted(sock)
-    except BaseException:  # noqa: BLE001  whatever it was, the main process meets it again, where it can be told
-        wanted = False
-    if not wanted:
-        os._exit(0)
-    work(sock)
-
-
-_WORD = b"."
-
-
-def _entrust(sock: socket.socket, lock: int) -> None:
-    """Make it a worker. Windows gives a lock to no other process; there a worker is gone as soon as its main process hangs up."""
-    if lock >= 0 and sys.platform != "win32":
-        socket.send_fds(sock, [_WORD], [lock])
-    else:
-        sock.sendall(_WORD)
-
-
-def _entrusted(sock: socket.socket) -> bool:
-    """Wait for that; False: the main process is gone, or nobody is wanted. What comes with it stays open as long as the process."""
-    if sys.platform == "win32":
-        return sock.recv(1) == _WORD
-    word, *_ = socket.recv_fds(sock, 1, 1)
-    return word == _WORD
