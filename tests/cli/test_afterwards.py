@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -103,10 +104,10 @@ def test_without_a_campaign_file_the_hint_says_what_it_lacks(here: Path, server:
     shown = run_here("status", *words).out
 
     assert "mailmerge send -r people.csv -m letter.txt" in shown
-    assert "with the same options as before (--exclude, …)" in shown
+    assert "with the same options as before (--encoding, --exclude, …)" in shown
     known = run_here("status", *words, "-a", "hr").out
     assert "mailmerge send -r people.csv -m letter.txt -a hr" in known
-    assert "(--exclude, …)" in known
+    assert "(--encoding, --exclude, …)" in known
 
 
 def test_log_and_runs_fit_a_terminal_of_80_columns(campaign: Path) -> None:
@@ -161,6 +162,70 @@ def test_another_unfinished_run_is_told_with_the_words_that_find_it() -> None:
 
     campaign = Campaign("c", Path())
     with pytest.raises(Refused) as caught:
-        other_unfinished(Past(), campaign, Choice("s", None, now), "-c payslips")
-    assert "`mailmerge send -c payslips --run r`" in caught.value.hint
+        other_unfinished(Past(), campaign, Choice("s", None, now), "-c payslips", "-c payslips -a hr")
+    assert "`mailmerge send -c payslips -a hr --run r`" in caught.value.hint
     assert "`mailmerge cancel -c payslips --run r`" in caught.value.hint
+
+
+@pytest.mark.parametrize("command", [("send", "--yes"), ("check",)])
+def test_the_command_that_finishes_another_run_ends_well_as_it_is_told(
+    here: Path, server: ScriptedServer, command: tuple[str, ...]
+) -> None:
+    """Account, encoding and all else that reads the list is in it; typed as told with --yes, it ends with 0."""
+    (here / "west.csv").write_bytes(
+        "id;email;name\n1;p1@example.org;Jürgen\n2;p2@example.org;Zoë\n".encode("cp1252")
+    )
+    read = ("-r", "west.csv", "-m", "m.txt", "-a", url(server), "--encoding", "cp1252", "--from", "hr@example.com",
+            "--set", "period=May 2026", "--exclude", "a.txt", "--exclude", "b.txt", "--workers", "1")  # fmt: skip
+    (here / "m.txt").write_text("Subject: {{ period }}\n\n{{ name }}\n", encoding="utf-8")
+    for name in ("a.txt", "b.txt"):
+        (here / name).write_text(f"{name[0]}@example.net\n", encoding="utf-8")
+    assert run_here("send", *read, "--yes", "--limit", "1", "--run", "r5").code == 75
+
+    told = run_here(*command, *read, "--run", "r6").err
+    [words] = re.findall(r"`mailmerge (send .*? --run r5)`", told)
+
+    assert run_here(*shlex.split(words), "--yes").code == 0, told
+    assert "`mailmerge cancel -r west.csv -m m.txt --run r5`" in told
+
+
+def test_a_guessed_encoding_is_looked_at_with_the_words_that_were_typed(
+    here: Path, server: ScriptedServer
+) -> None:
+    """`send -r -m --yes` of a guess names the `preview` of this very list."""
+    (here / "west.csv").write_bytes("id;email;name\n1;p1@example.org;Jürgen Müller\n".encode("cp1252"))
+    (here / "m.txt").write_text("From: hr@example.com\nSubject: Hi\n\n{{ name }}\n", encoding="utf-8")
+    told = run_here("send", "-r", "west.csv", "-m", "m.txt", "-a", url(server), "--yes").err
+    assert f"`mailmerge preview -r west.csv -m m.txt -a {url(server)}`" in told, told
+
+
+def test_resend_of_what_has_changed_names_the_way_that_there_is(
+    campaign: Path, server: ScriptedServer
+) -> None:
+    """`resend` has no --accept-changes: the hint is a `send` that has it, and after that the same `resend` goes."""
+    run_here("send", "--yes", "--run", "r")
+    letter = campaign / "letter.txt"
+    letter.write_text(letter.read_text() + "One more line.\n")
+    words = ("resend", "2", "--run", "r", "--yes")
+
+    refused = run_here(*words)
+    assert refused.code == 65
+    assert "`mailmerge send --run r --accept-changes`" in refused.err
+    assert "--run LABEL" not in refused.err
+    assert run_here("send", "--run", "r", "--accept-changes", "--yes").code == 0
+    assert (run_here(*words).code, len(server.accepted)) == (0, 6)
+
+
+def test_a_second_mail_goes_where_the_person_was_told(campaign: Path, server: ScriptedServer) -> None:
+    """The question shows where the last mail went; where the list has another address by now, the person says which one is right."""
+    run_here("send", "--yes", "--run", "r")
+    people = campaign / "people.csv"
+    people.write_text(people.read_text().replace("p2@example.org", "new2@example.org"))
+    run_here("send", "--run", "r", "--accept-changes", "--yes")
+    words = ("resend", "2", "--run", "r", "--yes")
+
+    refused = run_here(*words)
+    assert (refused.code, len(server.accepted)) == (65, 5)
+    assert "2 (in the list new2@example.org, its mail went to p2@example.org)" in refused.err
+    assert run_here(*words, "--to", "new2@example.org").code == 0
+    assert server.accepted[5].recipients == ("new2@example.org",)

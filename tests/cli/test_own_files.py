@@ -70,7 +70,7 @@ def test_B05_a_copy_under_another_name_is_told_of_with_both_rows(slips: Path) ->
         assert (0, 1) == (ran.code, ran.json["same_files_total"]), ran.err
         assert [{"row": 5, "path": "slips/4.txt", "other": 3}] == ran.json["same_files"]
         note = "1 file holds the very same as another person's, under another name: row 5 (slips/4.txt) as row 3 – right?"
-        assert f"Note: {note}\n" in ran.err
+        assert f"{'Warning' if '--yes' in words else 'Note'}: {note}\n" in ran.err
 
 
 def test_blank_forms_are_counted(here: Path, slips: Path) -> None:
@@ -92,3 +92,26 @@ def test_two_like_files_of_one_row_are_its_own_affair(here: Path, slips: Path) -
     for number in range(1, 6):
         (slips / f"{number}-copy.txt").write_text(f"slip of {number}")
     assert (0, False) == (check().code, "same_files" in check().json)
+
+
+def test_a_copy_is_in_the_log_without_its_path(here: Path, slips: Path) -> None:
+    """A path is made of cells; the warning on the screen has it, however quiet."""
+    (slips / "4.txt").write_text("slip of 2")
+    ran = run_here("send", "--yes", "--quiet", "--log-file", "send.log")
+    log = (here / "send.log").read_text(encoding="utf-8")
+
+    assert (0, True) == (ran.code, ran.err.startswith("Warning: 1 file holds the very same")), ran.err
+    assert " notice.same_file row=5 other=3 total=1\n" in log
+    assert "slips/" not in log
+
+
+def test_the_reason_of_a_lender_has_no_cell_of_another(here: Path) -> None:
+    """Whose file it is stands with who borrows it alone: a path may hold a salary."""
+    write_toml(here, "outbox:mails", message='attachments = ["{{ name }}.txt"]')
+    write_list(here, ["1,secret-4711,a@example.org,t1", "2,secret-4712,b@example.org,t2"])
+    (here / "secret-4711.txt").write_text("slip")
+    (here / "secret-4712.txt").symlink_to(here / "secret-4711.txt")
+    ran = run_here("check", "--json")
+
+    told = {one["row"]: one["message"] for one in ran.json["problems"]}
+    assert told[2] == "its attachment is that of row 3 too; each person's file may go to one person only"

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from mailmerge_cli.campaign import trials
-from mailmerge_cli.cli import sending
+from mailmerge_cli.cli import caution
+from mailmerge_cli.mailbox.server import Mailbox
 from support.arrivals import got, once
 from support.program import run_here, states, write_toml
 from support.scripted_smtp import ScriptedServer
@@ -16,7 +17,7 @@ from support.scripted_smtp import ScriptedServer
 @pytest.fixture
 def remote(monkeypatch: pytest.MonkeyPatch) -> None:
     """The scripted server counts as another machine."""
-    monkeypatch.setattr(sending, "is_loopback", lambda _: False)
+    monkeypatch.setattr(caution, "is_loopback", lambda _: False)
 
 
 @pytest.mark.usefixtures("remote")
@@ -48,7 +49,7 @@ def test_what_was_only_tried_is_due_again(
     """A run that is both (an older ledger, or a mailbox): --new-run, as the refusal says, sends to those who have none, and to nobody else."""
     run_here("send", "--yes", "--limit", "2")
     with monkeypatch.context() as older:
-        older.setattr(sending, "refuse_before_trial", lambda *_: None)
+        older.setattr(caution, "refuse_before_trial", lambda *_: None)
         assert run_here("send", "--yes", "--account", "outbox:tried").code == 0
     refused = run_here("send", "--yes")
     assert (refused.code, "--new-run" in refused.err) == (65, True)
@@ -93,3 +94,32 @@ def test_a_test_into_an_outbox_is_not_said_to_have_gone_anywhere(campaign: Path)
     assert (ran.code, len(list((campaign / "tried").iterdir()))) == (0, 1)
     assert "nothing left this machine; the test for me@example.com was written to test." in ran.out
     assert "a test went to" not in ran.out
+
+
+def test_a_server_on_this_machine_sends_too(campaign: Path, server: ScriptedServer) -> None:
+    """A relay on loopback, as cron has it: after a trial in an outbox it is refused, not “already sent”; --new-run sends to all."""
+    assert run_here("send", "--yes", "--account", "outbox:tried").code == 0
+    refused = run_here("send", "--yes")
+    assert (65, 0) == (refused.code, len(server.accepted)), refused.err
+    assert "5 mails of run" in refused.err
+    assert run_here("send", "--yes", "--new-run").code == 0
+    assert got(server) == once(1, 2, 3, 4, 5)
+
+
+def test_a_trial_in_the_mailbox_goes_on_in_it(campaign: Path) -> None:
+    """Through the very account that it was made with; through another one on this machine it does not."""
+    with Mailbox(campaign / "kept") as mailbox, Mailbox(campaign / "other") as other:
+        assert run_here("send", "--yes", "--limit", "2", "--account", mailbox.url).code == 75
+        assert run_here("send", "--yes", "--account", other.url).code == 65
+        assert run_here("send", "--yes", "--account", mailbox.url).code == 0
+    assert set(states(campaign).values()) == {"sent"}
+
+
+def test_check_and_status_tell_of_a_trial(campaign: Path, server: ScriptedServer) -> None:
+    """Who reads “5 sent” also reads that nobody has a mail; of a real run not a word."""
+    told = "5 mails of run a were a trial: they became files on this machine, and nobody got them. `send --new-run` sends to everybody"
+    assert run_here("send", "--yes", "--run", "a", "--account", "outbox:tried").code == 0
+    for command in ("check", "status"):
+        assert f"Note: {told}" in run_here(command, "--run", "a").err
+    assert run_here("send", "--yes", "--run", "b").code == 0
+    assert "trial" not in run_here("check", "--run", "b").err + run_here("status", "--run", "b").err

@@ -22,6 +22,7 @@ class Acceptance:
     accept_changes: bool = False
     retry_failed: bool = False
     share_addresses: bool = False  # duplicates = "send"
+    elsewhere: str = ""  # the `send` that can say these, for a command that has no such options
 
 
 def amendment_for(differences: Differences, said: Acceptance) -> Amendment:
@@ -51,10 +52,12 @@ def _changed(groups: tuple[Difference, ...], said: Acceptance) -> Refused:
         if said.accept_new and not only_new
         else ""
     )
+    hint = f"{choices}--accept-changes takes over all of this for what is not sent yet; a new run for everybody needs a new label: --run LABEL."
+    if said.elsewhere:
+        hint = f"`{said.elsewhere} --accept-changes` takes over all of this, and sends what is not sent yet; then resend."
     return Refused(
         f"The inputs are not what this run was begun with.{still}",
-        hint=f"{choices}--accept-changes takes over all of this for what is not sent yet; "
-        "a new run for everybody needs a new label: --run LABEL.",
+        hint=hint,
         reason="changed",
         problems=problems,
     )

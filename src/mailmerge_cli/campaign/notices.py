@@ -9,15 +9,35 @@ from mailmerge_cli.model.notice import NewAddress, Notices, SameFile
 
 def sentences(notices: Notices) -> Iterator[str]:
     """One for each kind that there is, with the first rows and how many more there are."""
+    if notices.moved_addresses:
+        yield _of_moves(notices.moved_addresses, notices.moved_addresses_total)
     if notices.new_addresses:
         yield _of_addresses(notices.new_addresses, notices.new_addresses_total)
     if notices.same_files:
         yield _of_files(notices.same_files, notices.same_files_total)
 
 
-def _of_addresses(found: Sequence[NewAddress], total: int) -> str:
+def whose(one: NewAddress) -> str:
+    """Whose address it was, as part of a sentence."""
+    return f"{one.address} was key {one.others}'s"
+
+
+def _of_moves(found: Sequence[NewAddress], total: int) -> str:
+    run = _one_run(found, total)
+    who = "1 recipient has" if total == 1 else f"{total} recipients have"
+    people = [
+        f"row {one.row} (key {one.key}): {whose(one)}{'' if run else f' in run {one.run}'}" for one in found
+    ]
+    return f"{who} an address that was another person's in {run or 'the run before'}: {_listed(people, total)} – have rows shifted?"
+
+
+def _one_run(found: Sequence[NewAddress], total: int) -> str:
     labels = {one.run for one in found}
-    run = f"run {labels.pop()}" if len(labels) == 1 and total == len(found) else ""
+    return f"run {labels.pop()}" if len(labels) == 1 and total == len(found) else ""
+
+
+def _of_addresses(found: Sequence[NewAddress], total: int) -> str:
+    run = _one_run(found, total)
     who = "1 recipient has" if total == 1 else f"{total} recipients have"
     people = [
         f"row {one.row} (key {one.key}) {one.address}, was {one.was}{'' if run else f' in run {one.run}'}"

@@ -163,7 +163,9 @@ def _look_for_borrowed(plan: Plan, part: Checked) -> dict[int, list[Problem]]:
             name = "" if real != row else ", under another name"
             text = f"{place.path} is the attachment of row {other} too{name}"
             borrowed.setdefault(place.line, []).append(_not_to_two(row, text))
-            text = f"its attachment is that of row {row} too, {place.path}"
+            text = (
+                f"its attachment is that of row {row} too"  # a path is made of cells, and these are another's
+            )
             plan.lenders.setdefault(other, _not_to_two(other, text))
         elif octets != row:
             plan.add_same_file(SameFile(row, place.path, octets))

@@ -77,19 +77,23 @@ def find_run(past: Past, label: str) -> Run:
     raise Refused(f"There is no run “{label}”. Runs of this campaign: {labels}.")
 
 
-def other_unfinished(past: Past, campaign: Campaign, choice: Choice, where: str = "") -> list[Run]:
+def other_unfinished(
+    past: Past, campaign: Campaign, choice: Choice, where: str = "", inputs: str = ""
+) -> list[Run]:
     """Other runs with rows left, when the campaign says to finish or cancel them first; Refused where it says refuse.
 
-    `where`: the words that name the campaign, quoted for a shell, for the commands of the hint; empty for the current folder.
+    Both quoted for a shell, for the commands of the hint, empty for the current folder:
+    `where`: the words that name the campaign; `inputs`: these, and how it is read and through which account it is sent.
     """
     others = past.unfinished(choice.label)
     if others and campaign.unfinished is Unfinished.REFUSE:
         told = "; ".join(f"“{run.label}” has {_rows(counts.left)} left" for run, counts in others)
         always = '; unfinished = "finish" or "cancel" in campaign.toml says it for always'
-        named = " ".join(filter(None, (where, f"--run {others[0][0].label}")))
+        run = f"--run {others[0][0].label}"
+        send, cancel = (" ".join(filter(None, (words, run))) for words in (inputs, where))
         raise Refused(
             f"Another run is unfinished: {told}.",
-            hint=f"Finish it with `mailmerge send {named}`, or give it up with `mailmerge cancel {named}`"
+            hint=f"Finish it with `mailmerge send {send}`, or give it up with `mailmerge cancel {cancel}`"
             f"{always if campaign.file else ''}.",
             problems=tuple(
                 Problem(None, None, "unfinished", f"run {run.label}: {_rows(counts.left)} left")

@@ -35,13 +35,27 @@ def refuse_before_trial(ledger: Ledger, run: Run | None, outbox: str) -> None:
         )
 
 
-def refuse_after_trial(ledger: Ledger, run: Run | None) -> None:
-    """Refused (65) where a real account would go on with a run as if those had their mail who were only tried out."""
-    if run is not None and (tried := ledger.tried_out(run)):
+def refuse_after_trial(ledger: Ledger, run: Run | None, account: str = "") -> None:
+    """Refused (65) where an account would go on with a run as if those had their mail who were only tried out; through this account they may be."""
+    if run is not None and (tried := ledger.tried_out(run, account)):
         raise Refused(
-            f"1 mail of run {run.label} was a trial: it became a file on this machine, and nobody got it."
-            if tried == 1
-            else f"{tried} mails of run {run.label} were a trial: they became files on this machine, and nobody got them.",
+            _tried(run, tried),
             hint="Send to everybody with --new-run; the trial is kept under another label.",
             reason="changed",
         )
+
+
+def note_of_trial(ledger: Ledger, run: Run | None) -> str:
+    """What a person must know who reads that so many were sent; empty where nothing was a trial."""
+    tried = ledger.tried_out(run) if run is not None else 0
+    if run is None or not tried:
+        return ""
+    if ledger.left_the_machine(run):
+        return f"{_tried(run, tried)} With `send --new-run` {'it is' if tried == 1 else 'they are'} due again; all others stay as they are."
+    return f"{_tried(run, tried)} `send --new-run` sends to everybody; the trial is kept under another label."
+
+
+def _tried(run: Run, tried: int) -> str:
+    if tried == 1:
+        return f"1 mail of run {run.label} was a trial: it became a file on this machine, and nobody got it."
+    return f"{tried} mails of run {run.label} were a trial: they became files on this machine, and nobody got them."

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 from mailmerge_cli.campaign.changes import Acceptance, amendment_for
 from mailmerge_cli.campaign.runs import Choice, choose_run, other_unfinished
+from mailmerge_cli.campaign.trials import note_of_trial
 from mailmerge_cli.cli.column_table import columns_json, tell_inputs
 from mailmerge_cli.cli.options import Inputs
 from mailmerge_cli.cli.place import Place
@@ -79,23 +80,31 @@ class Checking:
             if ledger is None:
                 place.refuse_lost_ledger()
             inputs = open_inputs(
-                stack, place.campaign, choice, account, stdin=sys.stdin.buffer, ask=self._screen.secret
-            )
+                stack, place.campaign, choice, account,
+                stdin=sys.stdin.buffer, ask=self._screen.secret, lenient=True,
+            )  # fmt: skip
             self._columns = columns_json(self._screen, inputs)
             preparation = prepare(stack, inputs, ledger if choice.run else None)
             self._preparation = preparation
             if ledger is not None:
                 preparation.look_back(ledger)
             tell_inputs(self._screen, inputs)
+            if preparation.notices.moved_addresses and not self._acceptance.accept_changes:
+                self._screen.note(
+                    "Because of that `send --yes` will refuse (65), unless you say --accept-changes."
+                )
             preparation.refuse_problems()
             self._counts = _counts(preparation)
             self._compare(place, ledger, choice, preparation)
             self._tell(preparation)
+            if ledger is not None and (note := note_of_trial(ledger, choice.run)):
+                self._screen.note(note)
 
     def _compare(self, place: Place, ledger: Ledger | None, choice: Choice, preparation: Preparation) -> None:
         if ledger is None:
             return
-        others = other_unfinished(ledger, place.campaign, choice, typed_of(self._options).found_by)
+        typed = typed_of(self._options)
+        others = other_unfinished(ledger, place.campaign, choice, typed.found_by, typed.inputs)
         for other in others:
             word = "cancelled" if place.campaign.unfinished is Unfinished.CANCEL else "finished first"
             self._screen.note(f"Run {other.label} is unfinished; `send` has it {word}.")

@@ -24,7 +24,7 @@ def closing(screen: Screen, summary: Summary, steps: Sequence[str] = ()) -> None
 
 def _headline(summary: Summary) -> str:
     run = f"Run {summary.run}: " if summary.run else ""
-    seconds = max(0.0, (summary.finished - summary.started).total_seconds())
+    seconds = max(0.0, summary.sending.total_seconds())
     now = f" {mails(summary.sent_now)} sent in {span(seconds)}." if summary.sent_now else ""
     word = {
         RunOutcome.COMPLETE: "complete" if summary.reason is None else "ended, but not all went well",

@@ -89,8 +89,10 @@ class Preparation:
         """Notice whose address is another one than in the run before; the ledger may have nothing of this run."""
         if self.unchanged or self.inputs.roles.key is None:
             return  # it was told when the run began, or the address itself is the key
-        first, total = new_addresses(self.plan.draft, ledger, self.inputs.choice.run)
-        self.notices = replace(self.notices, new_addresses=first, new_addresses_total=total)
+        found = new_addresses(self.plan.draft, ledger, self.inputs.choice.run)
+        self.notices = replace(
+            found, same_files=self.notices.same_files, same_files_total=self.notices.same_files_total
+        )
         self.inputs.notes = tuple(dict.fromkeys((*self.inputs.notes, *sentences(self.notices))))
 
     def refuse_problems(self) -> None:
@@ -125,8 +127,12 @@ def open_inputs(
     stdin: BinaryIO | None = None,
     spool: Path | None = None,
     ask: Callable[[str], Secret | None] | None = None,
+    lenient: bool = False,
 ) -> Inputs:
-    """Open list and template for a run; what the stack closes stays open until then. `ask` asks for the list's password."""
+    """Open list and template for a run; what the stack closes stays open until then. `ask` asks for the list's password.
+
+    With `lenient`, a missing file that all mails share is told by `prepare`, together with what is wrong with rows.
+    """
     names = constants(campaign.name, campaign.values, choice.label, choice.opened, campaign.timezone)
     source = stack.enter_context(_open_list(campaign, names, stdin, spool, ask))
     settings, guess = campaign.recipients, source.guess
@@ -141,7 +147,7 @@ def open_inputs(
         where = Expression(settings.where, source.columns, names)
     if settings.group_by:
         source, roles, where = grouped(source, settings, roles, where, own_to=own_to)
-    template = _template(campaign, text, source.columns, names, account, roles)
+    template = _template(campaign, text, source.columns, names, account, roles, lenient=lenient)
     exclusions = read_exclusions(
         [campaign.folder / _filled(each, names, "exclude") for each in settings.exclude]
     )
@@ -192,7 +198,14 @@ def prepare(
     """
     campaign, run = inputs.campaign, inputs.choice.run
     draft = stack.enter_context(Draft())
-    if going_on and ledger is not None and run is not None and (last := _standing(inputs, ledger, run)):
+    lacking = inputs.template.lacking
+    if (
+        going_on
+        and not lacking
+        and ledger is not None
+        and run is not None
+        and (last := _standing(inputs, ledger, run))
+    ):
         plan = Plan(draft, read=last.read, unselected=last.unselected, mails=last.mails, skipped=last.skipped)
         return Preparation(inputs, plan, run.inputs, unchanged=True)
     plan = make_plan(
@@ -206,6 +219,8 @@ def prepare(
         bear=bear,
         share=campaign.said("duplicates", "send"),
     )
+    for fault in lacking:
+        plan.add_fault(fault)
     notices = Notices(same_files=tuple(plan.same_files), same_files_total=plan.same_files_total)
     inputs.notes = tuple(dict.fromkeys((*inputs.notes, *plan.notes, *sentences(notices))))
     if inputs.premises and not plan.problems_total and not plan.faults_total:
@@ -287,6 +302,8 @@ def _template(
     names: dict[str, object],
     account: Account | None,
     roles: Roles,
+    *,
+    lenient: bool,
 ) -> Template:
     return Template(
         text,
@@ -302,6 +319,7 @@ def _template(
         address_column=roles.email.index if roles.email else 0,
         name_column=roles.name.index if roles.name else None,
         envelope_from=account.envelope_from if account else "",
+        lenient=lenient,
     )
 
 

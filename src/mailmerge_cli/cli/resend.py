@@ -36,6 +36,7 @@ def resend(
     screen: Screen,
 ) -> int:
     """Send a second mail, on purpose, to people who have theirs."""
+    from mailmerge_cli.campaign.changes import Acceptance
     from mailmerge_cli.campaign.runs import Choice
     from mailmerge_cli.cli.boundary import refuse
     from mailmerge_cli.cli.sending import Sending, tell_summary
@@ -55,7 +56,13 @@ def resend(
         if not _agreed(screen, run, people, address, yes=yes):
             screen.say("Nothing was sent.")
             return ExitCode.OK
-        wishes = Wishes(only=tuple(one.key for one in people), yes=True, again=True, again_to=address)
+        wishes = Wishes(
+            Acceptance(elsewhere=typed.again),
+            tuple(one.key for one in people),
+            yes=True,
+            again=True,
+            again_to=address,
+        )
         choice = Choice(run.label, run, run.opened)
         spool = spool_for(place, run.label)
         kept = spool is not None and spool.exists()

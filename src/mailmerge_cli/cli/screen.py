@@ -1,7 +1,7 @@
 """What a person sees: the only place that prints and asks.
 
 Rule 1: `--json` puts exactly one object on standard output; everything else then goes to standard error.
-Rule 2: `--quiet` holds all talk back until the exit code is known: nothing at 0, everything at any other.
+Rule 2: `--quiet` holds all talk back until the exit code is known: nothing at 0 but what `insist` says, everything at any other.
 Rule 3: every value is escaped here (no control code of a cell or a server's reply reaches the terminal), and markup in it
 means nothing. Control codes are written to a terminal that has them, and only there: not with NO_COLOR, TERM=dumb, `--plain`.
 """
@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Literal, TextIO
 
+from mailmerge_cli.cli.error_lines import continued, place_of
 from mailmerge_cli.cli.layout import cell_text, cells, column_lines, column_manner, least_width, record_lines
 from mailmerge_cli.cli.outlet import Outlet
 from mailmerge_cli.errors import ExitCode, MailmergeError, Problem, UsageFault
@@ -103,9 +104,15 @@ class Screen:
         self._line(self.err, f"Warning: {text}", "yellow")
         self._record("warning", text)
 
+    def insist(self, text: str) -> None:
+        """A warning that `--quiet` does not hold back. A log does not hear of it: it may hold a path."""
+        held, self._held = self._held, None
+        self._line(self.err, f"Warning: {text}", "yellow")
+        self._held = held
+
     def error(self, error: MailmergeError) -> None:
         """What is wrong, every problem with its row and column, and what to do."""
-        self._line(self.err, f"Error: {_continued(error.message)}", "bold red")
+        self._line(self.err, f"Error: {continued(error.message)}", "bold red")
         self._record("error", error.message)
         alone = error.problems[0].message if len(error.problems) == 1 else ""
         if not alone or not f": {error.message}".rstrip(".").endswith(
@@ -113,7 +120,7 @@ class Screen:
         ):  # else it has just been said
             self.problems(error.problems)
         if error.hint:
-            self._line(self.err, _continued(error.hint))
+            self._line(self.err, continued(error.hint))
         if self.debug:
             self._cause(error)
 
@@ -140,7 +147,7 @@ class Screen:
             self._render(self.err, self._rich_table(("row", "column", "problem"), rows, ""))
         else:
             for problem in shown:
-                self._line(self.err, f"  {_place(problem)}{visible(problem.message)}")
+                self._line(self.err, f"  {place_of(problem)}{visible(problem.message)}")
         left = max(total, len(problems)) - len(shown)
         if left > 0:
             self._line(self.err, f"  … and {left} more")
@@ -386,14 +393,3 @@ def _styled(column: str, value: object) -> RenderableType:
 
     text = cell_text(value)
     return Text(text, _STYLES.get(text, "") if column == "state" else "")
-
-
-def _place(problem: Problem) -> str:
-    parts = [f"row {problem.row}" if problem.row is not None else "", visible(problem.column or "")]
-    place = ", ".join(filter(None, parts))
-    return f"{place}: " if place else ""
-
-
-def _continued(text: str) -> str:
-    """Further lines of a sentence are indented, so that no value in it can look like a line of ours."""
-    return text.replace("\n", "\n  ")

@@ -9,23 +9,20 @@ import asyncio
 import sys
 from contextlib import ExitStack
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from mailmerge_cli.campaign.again import take_again
 from mailmerge_cli.campaign.changes import amendment_for
 from mailmerge_cli.campaign.runs import Choice, choose_run, other_unfinished
-from mailmerge_cli.campaign.trials import (
-    put_trial_aside,
-    refuse_after_trial,
-    refuse_before_trial,
-    take_trial_back,
-)
+from mailmerge_cli.campaign.trials import put_trial_aside, take_trial_back
 from mailmerge_cli.cli.agreement import Agreement, where_mails_stay
 from mailmerge_cli.cli.answers import finish_results, refuse_list
 from mailmerge_cli.cli.boundary import Standing
+from mailmerge_cli.cli.caution import refuse_mixture, refuse_moves, tell_notes
 from mailmerge_cli.cli.closing import closing, mails
 from mailmerge_cli.cli.launch import Landing, launch
 from mailmerge_cli.cli.muster import Muster
@@ -35,7 +32,6 @@ from mailmerge_cli.cli.prepare import Inputs, Preparation, open_inputs, prepare
 from mailmerge_cli.cli.progress import Progress
 from mailmerge_cli.cli.screen import Screen
 from mailmerge_cli.cli.wishes import Wishes
-from mailmerge_cli.config.account_url import is_loopback
 from mailmerge_cli.engine.run import Ending
 from mailmerge_cli.errors import ExitCode, MailmergeError, Refused, Unreachable
 from mailmerge_cli.events import Event, Observer, Settled
@@ -78,6 +74,7 @@ class Sending:
         self._outfit = Outfit(screen, place, account, credentials)
         self._started = datetime.now(UTC)
         self._begun = self._sent_now = 0
+        self._took = timedelta()
         self._given_up: list[Run] = []
         self._stand(Counts(), "")
 
@@ -88,7 +85,7 @@ class Sending:
             new_run = self._without_trial(ledger, choose_run(ledger, campaign, now, label=label).run)
         choice = choose_run(ledger, campaign, now, label=label, new_run=new_run)
         self._stand(ledger.counts(choice.run) if choice.run else Counts(), choice.label)
-        for other in other_unfinished(ledger, campaign, choice, self._typed.found_by):
+        for other in other_unfinished(ledger, campaign, choice, self._typed.found_by, self._typed.inputs):
             if campaign.unfinished is Unfinished.CANCEL:
                 self._given_up.append(other)
                 continue
@@ -114,17 +111,14 @@ class Sending:
     def send(self, ledger: Ledger, choice: Choice) -> Summary:
         """Everything, for one run. Raises what refuses it before anything was sent; `standing` then tells of it."""
         self._stand(ledger.counts(choice.run) if choice.run else Counts(), choice.label)
-        if self._account.kind == "outbox":
-            refuse_before_trial(ledger, choice.run, self._account.name)
-        elif not is_loopback(self._account.host):
-            refuse_after_trial(ledger, choice.run)
+        refuse_mixture(ledger, choice.run, self._account)
         spool = spool_for(self._place, choice.label)
         with ExitStack() as stack:
             stack.callback(self._forget_list, spool, ledger, choice.label)
             stdin = None if self._from_ledger else sys.stdin.buffer
             inputs = open_inputs(
                 stack, self._place.campaign, choice, self._account,
-                stdin=stdin, spool=spool, ask=self._screen.secret,
+                stdin=stdin, spool=spool, ask=self._screen.secret, lenient=True,
             )  # fmt: skip
             # A second mail, and a second try, take what the list makes of a row now: that is a new plan.
             going_on = not (self._wishes.again or self._wishes.acceptance.retry_failed)
@@ -135,6 +129,7 @@ class Sending:
             preparation.refuse_problems()
             if not self._wishes.again:
                 preparation.look_back(ledger)
+                refuse_moves(preparation.notices, self._wishes, self._account, self._typed)
             with ledger.tentatively() as keep:
                 run = self._planned(ledger, choice, preparation)
                 self._check_keys(ledger, run)
@@ -157,10 +152,11 @@ class Sending:
     def _refuse_guess(self, inputs: Inputs) -> None:
         """A wrong letter in a name is worse than no mail (F02), and with --yes nobody looks at the names; of a run that has begun somebody did."""
         if inputs.guess and self._account.kind != "outbox":
+            look = f"mailmerge preview {self._typed.inputs}".rstrip()
             key = f", or {inputs.campaign.said('encoding', inputs.guess)} under [recipients]"
             raise Refused(
                 f"The characters of the list are read as {inputs.guess.upper()}, which is a guess, and with --yes nobody looks at the names.",
-                hint=f"Look at some with `mailmerge preview`; if they are right, say so: --encoding {inputs.guess}"
+                hint=f"Look at some with `{look}`; if they are right, say so: --encoding {inputs.guess}"
                 f"{key if inputs.campaign.file else ''}. Or save the list as “CSV UTF-8”.",
             )
 
@@ -213,19 +209,9 @@ class Sending:
         # Even where nothing differs: row numbers follow the list.
         run = ledger.amend(run, draft, accepted, preparation.digest)
         if self._wishes.again:
-            self._take_again(ledger, run, preparation)
+            keys = self._wishes.only or ()
+            take_again(ledger, run, keys, draft.find(keys), self._wishes.again_to)
         return run
-
-    def _take_again(self, ledger: Ledger, run: Run, preparation: Preparation) -> None:
-        """Those who have their mail get the mail that the list makes of them now."""
-        keys = self._wishes.only or ()
-        plan = preparation.plan.draft.find(keys)
-        missing = [key for key in keys if key not in plan or plan[key].state is not State.PENDING]
-        if missing:
-            raise Refused(
-                f"The list makes no mail for {', '.join(missing)} any more: not in it, left out, or invalid."
-            )
-        ledger.resend(run, keys, self._wishes.again_to, plan)
 
     def _check_keys(self, ledger: Ledger, run: Run) -> None:
         wanted = set(self._wishes.only or ())
@@ -248,8 +234,7 @@ class Sending:
         return None if self._wishes.limit is None else max(0, self._wishes.limit - self._begun)
 
     def _tell_notes(self, preparation: Preparation) -> None:
-        for note in preparation.inputs.notes:
-            self._screen.note(note)
+        tell_notes(self._screen, preparation, self._wishes, self._log_file)
         if self._wishes.yes and (stays := where_mails_stay(self._account)):
             self._screen.say(stays)
         if preparation.plan.problems_total:
@@ -282,7 +267,7 @@ class Sending:
         due: int,
         muster: Muster,
     ) -> Summary:
-        results, inputs = self._result_log(run), preparation.inputs
+        results, inputs, yes = self._result_log(run), preparation.inputs, datetime.now(UTC)
         transport = self._outfit.transport()
         refuse_list(results.path, inputs.source)
         with results.open():
@@ -303,6 +288,7 @@ class Sending:
                 ledger.doubt(run)
             ledger.finish(run, datetime.now(UTC))
             finish_results(self._screen, results, inputs, ledger, run)
+        self._took += datetime.now(UTC) - yes
         return self._summary(ledger, run, preparation, landing)
 
     def _observers(self, progress: Progress, results: ResultLog) -> list[Observer]:
@@ -346,6 +332,7 @@ class Sending:
             self._started,
             datetime.now(UTC),
             sent_now=self._sent_now,
+            sending=self._took,
             problems=tuple(plan.problems) if plan else (),
             problems_total=plan.problems_total if plan else 0,
             notices=preparation.notices if preparation else NOTHING,

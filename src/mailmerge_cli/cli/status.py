@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from mailmerge_cli.campaign.trials import note_of_trial
 from mailmerge_cli.cli.options import Where
 from mailmerge_cli.cli.place import Place, place_of, run_of
 from mailmerge_cli.cli.screen import Screen
@@ -37,13 +38,15 @@ def status(
             screen.warn(ledger.note)
         run = run_of(ledger, where)
         summary = _summary(place, ledger, run, at_work=at_work)
-        used = ledger.last_account(run)
+        used, trial = ledger.last_account(run), note_of_trial(ledger, run)
         one_of_many = bool(place.campaign.run) or len(ledger.runs()) > 1
     if screen.as_json:
         screen.json({**summary.as_json(), "at_work": at_work})
     else:
         named = replace(where, run=run.label) if one_of_many else where
         _tell(screen, summary, run, typed_of(named, place.campaign.account, used=used))
+    if trial:
+        screen.note(trial)
     return summary.exit_code if exit_code else ExitCode.OK
 
 

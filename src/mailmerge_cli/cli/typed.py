@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from dataclasses import fields
 
 from typer._click.globals import get_current_context
 
-from mailmerge_cli.cli.options import Inputs, InputsOnKeys, OnKeys, Where
+from mailmerge_cli.cli.options import InputOptions, Inputs, InputsOnKeys, OnKeys, Where
 from mailmerge_cli.report.steps import Typed
 
 _ONCE_WITH_VALUE = frozenset({"--test", "--row", "--key", "--only"})
@@ -23,7 +24,13 @@ _ONCE = _ONCE_WITH_VALUE | {
 }
 """Options of this call alone; the next command does not repeat them."""
 
-_REMARK = "Type it with the same options as before ({}--exclude, …)."
+_NAMES = frozenset({"campaign_option", "recipients", "message", "state_dir", "run", "account"})
+"""Fields of `InputOptions` that name the campaign and the run, or are told apart; all others say how it is read."""
+
+_OPTION = {"sender": "--from", "set_": "--set"}
+"""Fields that are not called as their option is."""
+
+_REMARK = "Type it with the same options as before ({}--encoding, --exclude, …)."
 
 
 def again_of() -> list[str]:
@@ -64,12 +71,34 @@ def typed_of(
     named = _options(("-r", where.recipients), ("-m", where.message), ("--state-dir", where.state_dir))
     options = [*named, *_options(("--run", where.run))]
     found_by = " ".join(filter(None, (place, *named)))
-    if words:
-        return Typed(" ".join(words), place, " ".join(options), account, first=_as_typed(), found_by=found_by)
     through = where.account or (used if used != account else None) or None
-    again = " ".join(filter(None, ("mailmerge send", place, *options, *_options(("-a", through)))))
+    read = [*_reading(where), *_options(("-a", through))]
+    inputs = " ".join(filter(None, (place, *named, *read)))
+    if words:
+        return Typed(
+            " ".join(words), place, " ".join(options), account,
+            first=_as_typed(), found_by=found_by, inputs=inputs,
+        )  # fmt: skip
+    again = " ".join(filter(None, ("mailmerge send", place, *options, *read)))
     remark = _REMARK.format("" if through else "--account, ") if _without_file(where) else ""
-    return Typed(again, place, " ".join(options), account, remark=remark, found_by=found_by)
+    return Typed(again, place, " ".join(options), account, remark=remark, found_by=found_by, inputs=inputs)
+
+
+def _reading(where: Where | OnKeys | Inputs | InputsOnKeys) -> list[str]:
+    """How list and message are read, as options; only commands that read them have such."""
+    if not isinstance(where, InputOptions):
+        return []
+    return [
+        word
+        for field in fields(InputOptions)
+        if field.name not in _NAMES
+        for value in _each(getattr(where, field.name))
+        for word in _options((_OPTION.get(field.name, f"--{field.name.replace('_', '-')}"), value))
+    ]
+
+
+def _each(value: object) -> Sequence[object]:
+    return value if isinstance(value, list) else (value,)
 
 
 def _options(*given: tuple[str, object]) -> list[str]:

@@ -114,9 +114,9 @@ class Reading:
         sql = "SELECT account, max(last_attempt) FROM deliveries WHERE run = ? AND account <> ''"
         return self._all(sql, run.id)[0][0] or ""
 
-    def tried_out(self, run: Run) -> int:
-        """How many sent mails of the run only became files: by an outbox, or in the program's own mailbox."""
-        number: int = self._all(f"SELECT count(*) {_TRIED}", run.id, *TRIALS)[0][0]
+    def tried_out(self, run: Run, account: str = "") -> int:
+        """How many sent mails of the run only became files, by an outbox or in the program's own mailbox; through another account than this one."""
+        number: int = self._all(f"SELECT count(*) {_TRIED} AND account <> ?", run.id, *TRIALS, account)[0][0]
         return number
 
     def left_the_machine(self, run: Run, account: str = "") -> int:

@@ -19,6 +19,7 @@ class NewAddress:
         address: where the mail would go now.
         was: where the last one went.
         run: the label of that run.
+        others: the key whose address it was in that run; empty if it was nobody's.
     """
 
     row: int
@@ -26,6 +27,7 @@ class NewAddress:
     address: str
     was: str
     run: str
+    others: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +47,10 @@ class SameFile:
 
 @dataclass(frozen=True, slots=True)
 class Notices:
-    """The first of each kind, and how many there are."""
+    """The first of each kind, and how many there are. An address that was another person's is moved, any other one new."""
 
+    moved_addresses: tuple[NewAddress, ...] = ()
+    moved_addresses_total: int = 0
     new_addresses: tuple[NewAddress, ...] = ()
     new_addresses_total: int = 0
     same_files: tuple[SameFile, ...] = ()

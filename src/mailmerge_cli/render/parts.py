@@ -48,6 +48,7 @@ class Recipe:
     address_column: int
     name_column: int | None
     envelope_from: str
+    lenient: bool = False
 
 
 class Parts:
@@ -64,6 +65,7 @@ class Parts:
         files: those of the command line.
         images: of the HTML.
         bodies: text and HTML.
+        lacking: what is wrong with files that all mails share, of a lenient recipe; such a mail must not be sent.
 
     Raises:
         Refused: everything that is wrong with the template.
@@ -74,6 +76,7 @@ class Parts:
         self._recipe = recipe
         self._scope = Scope(recipe.columns, recipe.constants)
         self._problems: list[Problem] = []
+        self.lacking: list[Problem] = []
         path = recipe.path
         self.file = path.name if path is not None else "the template"
         template = read_template(recipe.text, self.file, path.suffix if path is not None else "")
@@ -85,7 +88,7 @@ class Parts:
         self._companion = self._read_companion(template)
         bodies = self._read_bodies(template)
         if self._problems or bodies is None:
-            raise refused(self._problems)
+            raise refused([*self.lacking, *self._problems])
         self.bodies: Bodies = bodies
 
     def _attempt(self, make: Callable[[], T]) -> T | None:
@@ -169,7 +172,13 @@ class Parts:
         return [field for text, place in wanted if (field := self._attachment(text, place)) is not None]
 
     def _attachment(self, text: str, place: Place) -> AttachmentField | None:
-        return self._attempt(lambda: AttachmentField(self._scope, text, place, self._recipe.folder))
+        try:
+            return AttachmentField(self._scope, text, place, self._recipe.folder)
+        except Refused as error:
+            lacks = all(problem.kind == "attachment" for problem in error.problems)
+            kept = self.lacking if self._recipe.lenient and lacks else self._problems
+            kept += error.problems
+            return None
 
     def _read_companion(self, template: TemplateFile) -> str | None:
         path = self._recipe.path

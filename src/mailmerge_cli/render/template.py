@@ -44,6 +44,7 @@ class Template:
         address_column: the index of the column of addresses.
         name_column: of display names; None if there is none.
         envelope_from: MAIL FROM; empty: the address of From; `<>`: the null sender.
+        lenient: a file that all mails share and that cannot go along refuses nothing here: all rows can be checked without it. See `lacking`.
 
     Attributes:
         used: indexes of all columns that the template uses.
@@ -53,6 +54,7 @@ class Template:
         to_all: the address that To names for all rows; empty where there is no To, or it varies.
         attached: the fewest and the most files that a mail has.
         own_files: rows have files of their own, which may change while all that is known of the template stays the same.
+        lacking: what is wrong with files that all mails share, if `lenient`; nothing may be sent then.
         warnings: what a person should know, such as an attachment that is not what its name says.
         once: filling in is all that is done for each row (else its Markdown or style sheet is worked on for each row).
 
@@ -77,16 +79,18 @@ class Template:
         address_column: int = 0,
         name_column: int | None = None,
         envelope_from: str = "",
+        lenient: bool = False,
     ) -> None:
         self._recipe = Recipe(
             text, path, folder, columns, dict(constants), tuple(attachments), tuple(files), subject, sender,
-            default_sender, address_column, name_column, envelope_from,
+            default_sender, address_column, name_column, envelope_from, lenient,
         )  # fmt: skip
         parts = self._parts = Parts(self._recipe)
         self.file = parts.file
         self.sender = parts.sender
         self.used = parts.used()
         self.fingerprint = parts.fingerprint()
+        self.lacking = tuple(parts.lacking)
         self.has_subject = parts.subject is not None
         self.to_all = parts.to.always[0].shown if parts.to is not None and parts.to.always else ""
         self.own_files = any(field.fixed is None for field in parts.attachments)

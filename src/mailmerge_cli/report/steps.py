@@ -20,6 +20,7 @@ class Typed:
         account: the account's name; empty if it has none.
         first: the whole command word for word, for the same send once more when nothing came of it; empty: `again`.
         remark: a sentence on what `again` does not hold; empty where it holds everything.
+        inputs: all that names and reads list and message, and the account, without `--run`; for `send` and `preview`.
         found_by: what names the campaign whatever the run: CAMPAIGN, or `-r list.csv -m letter.md`; may be empty.
         secret: where the secret came from, as `SecretChain.source` tells; empty if that is not known.
     """
@@ -31,6 +32,7 @@ class Typed:
     first: str = ""
     remark: str = ""
     found_by: str = ""
+    inputs: str = ""
     secret: str = ""
 
     def on(self, command: str, *options: str) -> str:
@@ -73,6 +75,9 @@ def _first(summary: Summary, typed: Typed) -> str:
             return _in_doubt(typed)
         case ExitCode.STOPPED:
             return _stopped(summary, typed)
+        case ExitCode.REFUSED if summary.sent_now:
+            left = f"Sent before that: {summary.sent_now}; left: {summary.counts.left}."
+            return f"{left} Look at it: {typed.on('check')}; mend it, then: {again}"
     plain = {
         ExitCode.OK: f"To send: {again}",
         ExitCode.REFUSED: f"Nothing was sent. Mend that, then: {typed.on('check')}",

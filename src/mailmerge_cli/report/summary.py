@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from datetime import datetime, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from enum import StrEnum
 from pathlib import Path
 
@@ -78,6 +78,7 @@ class Summary:
         exit_code: what the process will end with; for `check` 0 when all is well, though rows are pending.
         counts: the run's states now (for `check`: as they would be entered).
         started, finished: of this call; aware.
+        sending: how long mails went out, from the yes on; zero if none did.
         why: the `reason` of `--json`; empty for the exit code's own.
         resume_at: when the same command can go on; None if at once, or never.
         sent_now: mails accepted during this call.
@@ -110,6 +111,7 @@ class Summary:
     message: str = ""
     hint: str = ""
     campaign_file: Path | None = None
+    sending: timedelta = timedelta()
 
     @property
     def reason(self) -> str | None:
@@ -137,7 +139,7 @@ class Summary:
             return RunOutcome.COMPLETE
         if code in (ExitCode.INTERRUPTED, ExitCode.TERMINATED):
             return RunOutcome.INTERRUPTED
-        if code in (ExitCode.USAGE, ExitCode.FILE_MISSING, ExitCode.REFUSED):
+        if code in (ExitCode.USAGE, ExitCode.FILE_MISSING, ExitCode.REFUSED) and not self.sent_now:
             return RunOutcome.REFUSED
         if code in (ExitCode.CREDENTIALS, ExitCode.CONFIG) and not _begun(self.counts):
             return RunOutcome.REFUSED

@@ -96,7 +96,7 @@ def test_a_file_of_two_people_is_found_across_chunks(tmp_path: Path) -> None:
     assert (0, 3 * CHUNK, 3 * CHUNK) == (mails, invalid, total)
     assert 200 == alone[7]  # copies, besides
     assert isinstance(problems, list)
-    assert "its attachment is that of row 702 too, S1.txt; " in problems[0].message
+    assert "its attachment is that of row 702 too; " in problems[0].message
     assert [2, 3] == [one.row for one in problems[:2]]
 
 

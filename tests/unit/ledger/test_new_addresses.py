@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 from mailmerge_cli.ledger.new_addresses import new_addresses
 from mailmerge_cli.model.delivery import Entry, Run, State
@@ -22,7 +23,7 @@ def sent(book: Book, label: str, address: str = "", key: str = "A", outcome: obj
 def told(book: Book, *entries: Entry, run: Run | None = None) -> list[tuple[str, str, str]]:
     """Key, old address and its run, of the first ones."""
     with draft_of(*entries) as draft:
-        return [(one.key, one.was, one.run) for one in new_addresses(draft, book.ledger, run)[0]]
+        return [(one.key, one.was, one.run) for one in new_addresses(draft, book.ledger, run).new_addresses]
 
 
 def test_another_address_than_the_last_time_is_found(book: Book) -> None:
@@ -32,7 +33,8 @@ def test_another_address_than_the_last_time_is_found(book: Book) -> None:
         book.send(october, key)
     plan = (entry("A", 4, address="a@example.com"), entry("B", 3), entry("D", 2, address="d@example.com"))
     with draft_of(*plan) as draft:
-        found, total = new_addresses(draft, book.ledger, None)
+        notices = new_addresses(draft, book.ledger, None)
+    found, total = notices.new_addresses, notices.new_addresses_total
 
     assert (1, found) == (total, (NewAddress(4, "A", "a@example.com", "a@example.org", "october"),))
 
@@ -104,8 +106,94 @@ def test_the_first_five_are_kept_and_all_are_counted(book: Book) -> None:
     with draft_of(
         *(entry(key, row, address=f"{key}@example.com") for row, key in enumerate(keys, 2))
     ) as draft:
-        found, total = new_addresses(draft, book.ledger, None)
+        notices = new_addresses(draft, book.ledger, None)
+    found, total = notices.new_addresses, notices.new_addresses_total
 
     assert (1200, [2, 3, 4, 5, 6]) == (total, [one.row for one in found])
     assert {"october"} == {one.run for one in found}
     assert run.opened == NOON
+
+
+def test_a_trial_that_was_taken_back_hides_no_real_address(book: Book) -> None:
+    """Neither where its mail failed afterwards, nor where a real mail of that very run went before it."""
+    sent(book, "september")
+    october = sent(book, "october", "me@example.org", outcome=TRIED)
+    book.ledger.resend(october, ["A"])
+    book.send(october, "A", REFUSED)
+    assert [] == told(book, entry("A"))
+    assert [("A", "a@example.org", "september")] == told(book, entry("A", address="me@example.org"))
+
+    november = sent(book, "november", "true@example.org")
+    book.ledger.resend(november, ["A"], "me@example.org")
+    book.send(november, "A", TRIED)
+    assert [] == told(book, entry("A", address="true@example.org"))
+    assert [("A", "true@example.org", "november")] == told(book, entry("A", address="me@example.org"))
+
+
+def moves(book: Book, *entries: Entry) -> list[tuple[str, str]]:
+    """Key, and whose address it has now, of the first ones."""
+    with draft_of(*entries) as draft:
+        found = new_addresses(draft, book.ledger, None)
+    assert len(found.moved_addresses) == found.moved_addresses_total
+    return [(one.key, one.others) for one in found.moved_addresses]
+
+
+def test_an_address_that_was_another_ones_is_told_apart(book: Book) -> None:
+    """Rows that shifted: each has the next one's address, the last one a new one; letters' case and a failed mail change nothing."""
+    october = book.enter(*(entry(key, row) for row, key in enumerate("ABCD", 2)), label="october")
+    for key in "ABD":
+        book.send(october, key)
+    book.send(october, "C", REFUSED)
+    plan = [entry(key, row, address=f"{key}@Example.org") for row, key in enumerate("ABCD", 2)]
+    shifted = [replace(one, address=two.address) for one, two in pairwise(plan)]
+
+    assert [] == moves(book, *plan)
+    assert [("A", "B"), ("B", "C")] == moves(book, *shifted), "C had no mail, so has none to compare"
+    assert [] == moves(book, entry("A", address="new@example.org"))
+    with draft_of(*shifted, entry("D", 5, address="new@example.org")) as draft:
+        found = new_addresses(draft, book.ledger, None)
+    assert (2, 1, "D") == (
+        found.moved_addresses_total,
+        found.new_addresses_total,
+        found.new_addresses[0].key,
+    )
+
+
+def test_an_address_of_a_second_mail_was_somebodys_too(book: Book) -> None:
+    """`resend --to` changes where the mail of B went last; the address of the list before was B's all the same."""
+    october = book.enter(entry("A", 2), entry("B", 3), label="october")
+    for key in "AB":
+        book.send(october, key)
+    book.ledger.resend(october, ["B"], "second@example.org")
+    book.send(october, "B")
+
+    assert [("A", "B")] == moves(book, entry("A", address="b@example.org"))
+    assert [("A", "B")] == moves(book, entry("A", address="second@example.org"))
+
+
+def test_who_was_only_tried_at_an_address_does_not_have_it(book: Book) -> None:
+    """A trial with shifted rows, mended since, stops nobody, wherever it ended."""
+    book.enter(entry("A", 2, address="b@example.org"), entry("B", 3, address="a@example.org"), label="trial")
+    trial = book.ledger.run("trial")
+    assert trial is not None
+    for key in "AB":
+        book.send(trial, key, TRIED)
+        assert [] == moves(book, entry("A", 2), entry("B", 3))
+
+
+def test_all_moves_are_counted_in_one_pass(book: Book) -> None:
+    """However many: five are told, and all counted."""
+    keys = [f"K{number}" for number in range(1200)]
+    book.enter(*(entry(key) for key in keys), label="october")
+    book.ledger._connection.execute("UPDATE deliveries SET state = 'sent'")
+    turned = zip(keys, [*keys[1:], keys[0]], strict=True)
+    with draft_of(
+        *(
+            entry(key, row, address=f"{other.lower()}@example.org")
+            for row, (key, other) in enumerate(turned, 2)
+        )
+    ) as draft:
+        found = new_addresses(draft, book.ledger, None)
+
+    assert (1200, 0) == (found.moved_addresses_total, found.new_addresses_total)
+    assert ["K1", "K2", "K3", "K4", "K5"] == [one.others for one in found.moved_addresses]

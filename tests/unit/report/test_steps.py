@@ -52,6 +52,12 @@ def test_nothing_is_left_to_type_when_all_is_sent() -> None:
             ],
         ),
         (ExitCode.REFUSED, Counts(), {}, ["Nothing was sent", "mailmerge check payslips"]),
+        (
+            ExitCode.REFUSED,
+            Counts(sent=298, pending=2),
+            {"sent_now": 298},
+            ["Sent before that: 298; left: 2.", "mailmerge check payslips", "then: mailmerge send payslips"],
+        ),
         (ExitCode.UNREACHABLE, Counts(pending=1), {}, ["later", "mailmerge send payslips"]),
         (ExitCode.LEDGER, Counts(pending=1), {}, ["mailmerge send payslips"]),
         (ExitCode.CREDENTIALS, Counts(pending=1), {}, ["mailmerge account login hr", "mailmerge send payslips"]),

@@ -158,6 +158,13 @@ def test_outcome_and_reason_follow_from_the_code(
     assert (told.outcome, told.reason) == (outcome, reason)
 
 
+def test_a_run_that_is_refused_when_some_have_their_mail_is_incomplete() -> None:
+    """A list or a file that changed while it was being sent: `refused` would say that nothing was sent."""
+    told = summary(ExitCode.REFUSED, Counts(sent=298, pending=2), sent_now=298)
+
+    assert (told.outcome, told.reason) == (RunOutcome.INCOMPLETE, "invalid")
+
+
 def test_every_code_has_an_outcome_and_only_0_has_no_reason() -> None:
     """A script never meets a KeyError of ours, nor a failure without a reason."""
     for code in ExitCode:
