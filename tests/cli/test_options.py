@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
+import subprocess
+import sys
 import tempfile
 import webbrowser
 from email import policy
@@ -13,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from mailmerge_cli.errors import LedgerFault
 from support.arrivals import NOBODY, csv_keys, got, once, read, url
 from support.program import (
     log_lines,
@@ -145,6 +148,67 @@ def test_preview_as_it_looks(here: Path, tmp_path: Path, monkeypatch: pytest.Mon
     assert len(list((here / "pages").glob("*.html"))) == 5
     assert (len(opened), ran.code) == (2, 0)
     assert f"Open {Path('pages/row-00002.html')} with yours." in ran.err
+
+
+def test_a_page_that_was_asked_for_is_told_or_not_there(
+    here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """--html --quiet: the path alone, as data; where the page cannot be written, its folder goes too."""
+    words = ("preview", "-r", "people.csv", "-m", "letter.txt", "-a", "outbox:o", "--html", "--quiet")
+    (elsewhere := tmp_path / "tmp").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(elsewhere))
+
+    ran = run_here(*words)
+    file = next(elsewhere.glob("*/*"))
+    assert (0, f"{file}\n", "") == (ran.code, ran.out, ran.err)
+    assert Path(run_here(*words, "--json").json["file"]) in set(elsewhere.glob("*/*")) - {file}
+
+    before = sorted(elsewhere.iterdir())
+    monkeypatch.setattr("mailmerge_cli.cli.rehearsal.page", _no_room)
+    assert run_here(*words).code == 74
+    assert before == sorted(elsewhere.iterdir())
+
+
+def _no_room(*_: object) -> str:
+    raise LedgerFault("no room")
+
+
+def test_a_browser_does_not_write_into_our_json(here: Path, tmp_path: Path) -> None:
+    """What the browser says on its standard output is on standard error: on ours is one object."""
+    script = (
+        "import subprocess, sys, webbrowser; from mailmerge_cli.cli.main import main; "
+        "webbrowser.open = lambda url: not subprocess.call([sys.executable, '-c', 'print(\"Opening\")']); "
+        "sys.exit(main(sys.argv[1:]))"
+    )
+    words = (
+        "preview",
+        "-r",
+        "people.csv",
+        "-m",
+        "letter.txt",
+        "-a",
+        "outbox:o",
+        "--open",
+        "--out",
+        "p",
+        "--json",
+    )
+    done = subprocess.run([sys.executable, "-c", script, *words], cwd=here, capture_output=True, check=True)
+
+    assert json.loads(done.stdout)["written"] == 5
+    assert b"Opening" in done.stderr
+
+
+def test_a_file_that_was_there_is_private_too(here: Path) -> None:
+    """`preview --out` over a file that all may read: the new one is the person's own."""
+    words = ("preview", "-r", "people.csv", "-m", "letter.txt", "-a", "outbox:o", "--out", "eml")
+    (file := here / "eml" / "row-00002.eml").parent.mkdir()
+    file.write_text("old")
+    file.chmod(0o666)
+
+    with file.open() as somebody:
+        assert run_here(*words).code == 0
+        assert (0o600, "old") == (file.stat().st_mode & 0o777, somebody.read())
 
 
 def test_the_selection_options(campaign: Path, server: ScriptedServer) -> None:

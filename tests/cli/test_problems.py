@@ -331,3 +331,43 @@ def test_F05_short_and_long_rows_are_told(here: Path, server: ScriptedServer) ->
     assert (ran.code, [one["row"] for one in ran.json["problems"]]) == (65, [4, 5]), ran.err
     others = send("--on-invalid", "send-others")
     assert (others.code, others.json["sent_now"]) == (1, 2)
+
+
+@pytest.mark.parametrize("others", ["refuse", "send-others"])
+def test_a_missing_file_of_all_rows_is_told_with_the_faults_of_rows(
+    here: Path, server: ScriptedServer, others: str
+) -> None:
+    """Both in one refusal, whatever `on_invalid` says, and nobody gets a mail; put there, the run goes."""
+    write_list(here, [*people(2), "3,C,nonsense,tok000003x"])
+    more = {"message": 'attachments = ["terms.txt"]', "sending": f'on_invalid = "{others}"'}
+    write_toml(here, url(server), **more)
+    for ran in (run_here("check", "--json"), send()):
+        told = [(one["row"], one["kind"]) for one in ran.json["problems"]]
+        assert (ran.code, told, ran.json["problems_total"]) == (65, [(None, "attachment"), (4, "address")], 2)
+    assert run_here("preview").code == 65
+    assert run_here("send", "--test", "me@example.org", "--yes").code == 65
+    assert (server.connections, (here / "results").exists()) == (0, False)
+
+    (here / "terms.txt").write_text("terms", encoding="utf-8")
+    write_list(here, people(2))
+    assert send().code == 0
+
+
+def test_a_missing_file_of_all_rows_stops_a_run_that_goes_on(here: Path, server: ScriptedServer) -> None:
+    """Nothing else changed since the last `send`, and no row is checked again: all the same nobody gets a mail without it."""
+    (here / "terms.txt").write_text("terms", encoding="utf-8")
+    write_toml(here, url(server), message='attachments = ["terms.txt"]')
+    assert send("--limit", "2").code == 75
+    (here / "terms.txt").unlink()
+    assert (send().code, len(server.accepted)) == (65, 2)
+
+
+def test_two_faults_of_a_template_are_each_told_once(here: Path, server: ScriptedServer) -> None:
+    """The sentence above the list counts them, and repeats none."""
+    text = "From: me@example.org\nTo: {{ email }}, {{ email }}\nSubject: {{ nobody }}\n\nHi\n"
+    (here / "letter.txt").write_text(text, encoding="utf-8")
+    write_toml(here, url(server))
+    ran = run_here("check")
+    assert (ran.code, ran.err.count("more than one address"), ran.err.count("'nobody'")) == (65, 1, 1), (
+        ran.err
+    )

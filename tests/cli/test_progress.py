@@ -7,10 +7,12 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
+from pathlib import Path
 
 import pytest
 
+from mailmerge_cli.cli import sending
 from mailmerge_cli.cli.progress import Progress, closing
 from mailmerge_cli.cli.screen import Screen
 from mailmerge_cli.errors import ExitCode
@@ -18,6 +20,7 @@ from mailmerge_cli.events import Connected, Event, Trouble, Waiting
 from mailmerge_cli.model.delivery import Counts, State
 from mailmerge_cli.report.summary import Summary
 from support.deliveries import settled
+from support.program import run_here
 from support.terminal import Terminal
 
 BEGAN = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
@@ -281,7 +284,11 @@ def test_the_closing_table_says_where_everybody_stands() -> None:
     """States that have somebody, their sum, the result log, and what to type next."""
     out = io.StringIO()
     told = summary(
-        ExitCode.SOME_FAILED, Counts(sent=297, failed=1, skipped=3), sent_now=297, results="results/r.csv"
+        ExitCode.SOME_FAILED,
+        Counts(sent=297, failed=1, skipped=3),
+        sent_now=297,
+        results="results/r.csv",
+        sending=timedelta(seconds=30),
     )
 
     closing(Screen(out, io.StringIO(), None), told, ["See which and why: mailmerge log"])
@@ -316,3 +323,27 @@ def test_each_ending_has_its_headline(code: ExitCode, counts: Counts, words: str
     closing(Screen(out, io.StringIO(), None), summary(code, counts))
 
     assert out.getvalue().splitlines()[0] == f"Run 2026-10: {words}"
+
+
+def test_the_time_at_the_question_is_not_time_of_sending(
+    campaign: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody thinks for two hours before he says yes; --json has the whole call as ever."""
+    late = timedelta()
+
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
+            return datetime.now(tz) + late
+
+    def reached(*_: object, **__: object) -> bool:
+        nonlocal late
+        late = timedelta(hours=2)
+        return True
+
+    monkeypatch.setattr(sending, "datetime", Clock)
+    monkeypatch.setattr(sending.Agreement, "reached", reached)
+    monkeypatch.setattr(Screen, "must_ask", lambda _: None)
+    ran = run_here("send", "--run", "r")
+    assert "5 mails sent in " in ran.out
+    assert " h" not in ran.out.split(" sent in ")[1].splitlines()[0], ran.out

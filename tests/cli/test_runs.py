@@ -319,7 +319,7 @@ def test_a_trial_is_not_taken_for_the_real_thing(trial: Trial, monkeypatch: pyte
     trial.write(people(3), top='run = "2026-10"')
     assert 0 == trial.send("-a", f"outbox:{trial.folder}/out").code
     monkeypatch.setattr(
-        "mailmerge_cli.cli.sending.is_loopback", lambda host: False
+        "mailmerge_cli.cli.caution.is_loopback", lambda host: False
     )  # the test's server stands for a real one
     refused = trial.send()
     assert (65, "changed", []) == (refused.code, refused.json["reason"], trial.server.accepted)

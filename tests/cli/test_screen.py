@@ -6,6 +6,7 @@ import io
 import json
 import os
 import re
+import select
 import subprocess
 import sys
 import textwrap
@@ -508,3 +509,49 @@ def test_starting_up_needs_no_rich() -> None:
         textwrap.dedent(script).replace("json=True", "").replace('screen.warn("x");', "")
     )
     assert (code, shown) == (0, "x\n{}\n[]\n")
+
+
+def _impatient(words: str) -> tuple[subprocess.Popen[bytes], int]:
+    """A process whose standard output is a pipe that does not wait; and the end to read."""
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    script = f"""
+        import sys
+        from mailmerge_cli.cli import outlet
+        outlet._MOMENT = 0.01
+        screen = __import__("mailmerge_cli.cli.screen").cli.screen.Screen.standard()
+        {words}
+        print("done", file=sys.stderr, flush=True)
+        sys.exit(74 if screen.out.fault else 0)
+    """
+    environ = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    child = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(script)], stdout=writer, stderr=subprocess.PIPE, env=environ
+    )
+    os.close(writer)
+    return child, reader
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes there always wait")
+def test_K08_talk_to_a_slow_reader_is_no_fault() -> None:
+    """Standard output with O_NONBLOCK, and nobody reads for now: talk is dropped, the end is 0, Python adds no word."""
+    child, reader = _impatient("[screen.say('x' * 50_000) for _ in range(20)]")
+    _, err = child.communicate(timeout=60)
+    os.close(reader)
+
+    assert (0, b"done\n") == (child.returncode, err)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes there always wait")
+@pytest.mark.parametrize(
+    "words", ["screen.json({'a': 'x' * 500_000})", "screen.deliver([b'x' * 250_000, b'x' * 250_000])"]
+)
+def test_K08_data_waits_for_a_slow_reader(words: str) -> None:
+    """The same with data: all of it arrives once somebody reads."""
+    child, reader = _impatient(words)
+    with os.fdopen(reader, "rb") as stream:
+        select.select([stream], [], [])
+        got = stream.read()
+    _, err = child.communicate(timeout=60)
+
+    assert (0, b"done\n", 500_000) == (child.returncode, err, got.count(b"x"))

@@ -88,7 +88,7 @@ def test_one_trial_is_one() -> None:
     """A run of which one mail was a trial, and that would go on through an account that sends."""
 
     class Tried:
-        def tried_out(self, run: Run) -> int:
+        def tried_out(self, run: Run, account: str) -> int:
             return 1
 
     with pytest.raises(Refused, match="1 mail of run a was a trial: it became a file on this machine"):

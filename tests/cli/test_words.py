@@ -134,7 +134,7 @@ def test_hidden_rows_can_be_settled_by_an_option(here: Path) -> None:
         (("check", "--template", "t.txt"), "--message"),
         (("check", "--database", "d.csv"), "--recipients"),
         (("check", "--config", "s.conf"), "mailmerge account add"),
-        (("check", "--sample"), "mailmerge preview"),
+        (("check", "--sample"), "mailmerge init"),
     ],
 )
 def test_words_of_the_older_mailmerge_are_answered_with_ours(words: tuple[str, ...], ours: str) -> None:
@@ -142,6 +142,22 @@ def test_words_of_the_older_mailmerge_are_answered_with_ours(words: tuple[str, .
     ran = run_here(*words)
     assert (2, True) == (ran.code, ours in ran.err), ran.err
     assert ours in run_here(*words, "--json").json["message"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("log", "--limit", "1"),
+        ("init", "--template", "t.txt"),
+        ("runs", "--database", "d"),
+        ("status", "--config", "c"),
+    ],
+)
+def test_words_of_the_older_mailmerge_are_right_with_any_command(words: tuple[str, ...]) -> None:
+    """The sentence says whose option is meant and which command has ours: the one that was typed may have neither."""
+    told = run_here(*words).err
+    assert "If you mean that of awdeorio/mailmerge: " in told
+    assert "`mailmerge send" in told
 
 
 def test_the_words_of_the_older_mailmerge_name_what_there_is() -> None:
@@ -208,3 +224,19 @@ def test_faults_of_a_campaign_file_that_nobody_named_have_its_path(here: Path) -
     ran = run_here("check", "-r", "people.csv", "-m", "letter.txt")
 
     assert (78, True) == (ran.code, str(here.resolve() / "campaign.toml") in ran.err)
+
+
+@pytest.mark.parametrize("words", [("resolve", "--sent", "--all"), ("resend",), ("send", "--only")])
+def test_words_that_name_nobody_are_a_mistake(
+    campaign: Path, server: ScriptedServer, words: tuple[str, ...]
+) -> None:
+    """An empty `@FILE`, or an empty word of a script, means neither all nor done: 2, and nothing is changed or sent."""
+    server.replies["END"] = {1: Keep(Close())}
+    run_here("send", "--yes", "--limit", "2")
+    before, accepted = states(campaign), len(server.accepted)
+    (campaign / "nobody.txt").write_text("\n \n")
+
+    for nobody in ("@nobody.txt", ""):
+        ran = run_here(*words, nobody, "--yes")
+        assert (2, True) == (ran.code, f"{nobody} names nobody" in ran.err), ran.err
+    assert (before, accepted) == (states(campaign), len(server.accepted))

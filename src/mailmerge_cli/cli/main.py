@@ -61,7 +61,10 @@ def _translate(error: NoSuchOption) -> None:
     from mailmerge_cli.cli.other_words import OURS
 
     if ours := OURS.get(error.option_name):
-        error.message, error.possibilities = f"{error.message}. {ours}", None
+        error.message, error.possibilities = (
+            f"{error.message}. If you mean that of awdeorio/mailmerge: {ours}",
+            None,
+        )
 
 
 def build_app(only: str | None = None):  # type: ignore[no-untyped-def]

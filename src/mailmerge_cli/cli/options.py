@@ -22,7 +22,8 @@ class Everywhere:
         bool, typer.Option("--json", help="Print exactly one JSON object on standard output.")
     ] = False
     quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Print nothing when all is well (exit code 0).")
+        bool,
+        typer.Option("--quiet", "-q", help="Print nothing at exit code 0, unless something needs a look."),
     ] = False
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Tell more.")] = False
     debug: Annotated[

@@ -1,7 +1,9 @@
 """A stream that people or programs read, made safe to write to: UTF-8 whatever the locale says, and calm when its reader goes away.
 
 Rule: talk may be lost where nobody listens, data may not. What cannot be written because the disk is full is a fault of either:
-`deliver` raises it at once, `write` keeps it in `fault` until the command has come to its end.
+`deliver` raises it at once, `write` keeps it in `fault` until the command has come to its end. A reader that is only slow is no
+fault: where the stream does not wait by itself (O_NONBLOCK, which whoever shares the terminal or pipe may set), data waits for him
+as elsewhere, talk for a moment.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from mailmerge_cli.errors import LedgerFault
 
 # The reader of the pipe has gone, the terminal was closed. Windows says EINVAL for a broken pipe.
 _GONE = {errno.EPIPE, errno.EIO, errno.EBADF, errno.ESHUTDOWN, errno.EINVAL, errno.ENXIO}
+_MOMENT = 3.0  # seconds for which talk waits until there is room; not again before something could be written
 
 
 class Outlet:
@@ -38,6 +41,7 @@ class Outlet:
         self._stream = stream
         self.open = stream is not None
         self.fault: LedgerFault | None = None
+        self._stuck = False
         # The door (__main__) puts a file of that name in the place of a stream that was closed.
         self._closed = stream is None or getattr(stream, "name", "") == os.devnull
         self.tty = _is_terminal(stream)
@@ -49,7 +53,9 @@ class Outlet:
     def write(self, text: str) -> int:
         """Write talk; if nobody can hear it any more, that is no fault."""
         try:
-            self._put(text)
+            self._put(text, 0 if self._stuck else _MOMENT)
+        except BlockingIOError:
+            pass
         except OSError as error:
             self.fault = _fault(error)
         return len(text)
@@ -92,6 +98,9 @@ class Outlet:
                     return
                 if binary is None:
                     self._put(chunk.decode())
+                elif self._waits_not():
+                    binary.flush()
+                    self._push(chunk, None)
                 else:
                     binary.write(chunk)
             if binary is not None:
@@ -114,18 +123,52 @@ class Outlet:
             raise OSError(errno.EBADF, "closed")
         return self._stream.fileno()
 
-    def _put(self, text: str) -> None:
+    def _put(self, text: str, patience: float | None = None) -> None:
         if self._stream is None or not self.open:
             return
         try:
+            if self._waits_not():
+                self._push(text.replace("\n", os.linesep).encode(errors="backslashreplace"), patience)
+                return
             self._stream.write(text)
             self._stream.flush()
         except ValueError:  # closed in the meantime
             self.open = False
+        except BlockingIOError:
+            if patience is None:
+                self._lost()
+            raise
         except OSError as error:
             self._lost()
             if error.errno not in _GONE:
                 raise
+
+    def _waits_not(self) -> bool:
+        """Whether a write may come back with nothing done."""
+        try:
+            return not os.get_blocking(self.fileno())
+        except (AttributeError, OSError, ValueError):  # Windows before Python 3.12; no descriptor, or closed
+            return False
+
+    def _push(self, octets: bytes, patience: float | None) -> None:
+        """Write past Python's buffers, which lose what finds no room; BlockingIOError after `patience` seconds without any."""
+        rest = memoryview(octets)
+        while rest:
+            try:
+                rest = rest[os.write(self.fileno(), rest) :]
+                self._stuck = False
+            except BlockingIOError:
+                if not self._room(patience):
+                    self._stuck = True
+                    raise
+
+    def _room(self, patience: float | None) -> bool:
+        import select
+
+        try:
+            return bool(select.select([], [self.fileno()], [], patience)[1])
+        except (OSError, ValueError):  # Windows waits for sockets only
+            return False
 
     def _lost(self) -> None:
         """Point the descriptor to nowhere, or Python complains at exit about what is still in its buffer."""

@@ -23,12 +23,12 @@ _Named = TypeVar("_Named", OnKeys, InputsOnKeys)
 def apart(where: _Named, words: Sequence[str], *, all_: bool = False) -> tuple[_Named, list[str]]:
     """The campaign and the keys: a first word that is a folder with a campaign.toml is the campaign, as everywhere else.
 
-    `@FILE` is a file with one key a line, as for `--only`.
+    `@FILE` is a file with one key a line, as for `--only`; UsageFault if that is nobody.
     `all_`: all are meant, so that the one word can be nothing but the campaign.
     """
     words = list(words)
     free = where.campaign_option is None and where.recipients is None and where.message is None
-    if free and len(words) > (0 if all_ else 1) and (Path(words[0]) / CAMPAIGN_FILE).is_file():
+    if free and len(words) > (0 if all_ else 1) and words[0] and (Path(words[0]) / CAMPAIGN_FILE).is_file():
         where, words = replace(where, campaign_option=Path(words[0])), words[1:]
     return where, list(keys_of(words) or ())
 

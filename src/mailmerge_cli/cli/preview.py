@@ -5,9 +5,10 @@ Rule: a mail may hold a salary, so no file is left anywhere unless it was asked 
 
 from __future__ import annotations
 
+import os
 import tempfile
-from collections.abc import Iterable
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -57,9 +58,7 @@ def preview(
         else:
             letter = chosen(opened, row, key, None)[0]
             if html or look:
-                folder = Path(tempfile.mkdtemp(prefix="mailmerge-preview-"))
-                told = _written(screen, opened, [letter], folder, html=True, look=look)
-                screen.say("It stays there until you delete it.")
+                told = _as_page(screen, opened, letter, look=look)
             else:
                 told = _shown(screen, opened, letter)
         columns = columns_json(screen, opened)
@@ -77,6 +76,22 @@ def _shown(screen: Screen, opened: Opened, letter: Letter) -> dict[str, object]:
     if letter.html is not None:
         screen.say("To see it as it looks, in your browser: the same command with --open")
     return {}
+
+
+def _as_page(screen: Screen, opened: Opened, letter: Letter, *, look: bool) -> dict[str, object]:
+    """A page in a folder of its own, which does not stay if nobody is told of it."""
+    import shutil
+
+    folder = Path(tempfile.mkdtemp(prefix="mailmerge-preview-"))
+    try:
+        told = _written(screen, opened, [letter], folder, html=True, look=look)
+        if screen.quiet and not screen.as_json:
+            screen.deliver([f"{told['file']}\n".encode()])
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    screen.say("It stays there until you delete it.")
+    return told
 
 
 def _written(
@@ -101,8 +116,23 @@ def _written(
 def _open(screen: Screen, file: Path) -> None:
     import webbrowser
 
-    if not webbrowser.open(file.absolute().as_uri()):
+    # A browser for the terminal needs it; elsewhere somebody reads our data there.
+    with nullcontext() if screen.out.tty and not screen.as_json else _standard_output_elsewhere():
+        found = webbrowser.open(file.absolute().as_uri())
+    if not found:
         screen.note(f"No browser was found here. Open {file} with yours.")
+
+
+@contextmanager
+def _standard_output_elsewhere() -> Iterator[None]:
+    """What is started here writes what it likes to its standard output, which is ours: that is standard error meanwhile."""
+    kept = os.dup(1)
+    try:
+        os.dup2(2, 1)
+        yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
 
 
 def _make(folder: Path) -> None:

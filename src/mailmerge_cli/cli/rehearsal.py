@@ -106,9 +106,13 @@ def composed(inputs: Inputs, letter: Letter) -> tuple[bytes, ...]:
 
 
 def write_private(file: Path, content: tuple[bytes, ...]) -> None:
-    """A new private file; LedgerFault if it cannot be written."""
+    """A new private file; LedgerFault if it cannot be written.
+
+    One of that name goes first: it would keep its mode, and whoever has it open would read on.
+    """
     try:
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0), 0o600)
+        file.unlink(missing_ok=True)
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
         with os.fdopen(descriptor, "wb") as out:
             out.writelines(content)
     except OSError as error:

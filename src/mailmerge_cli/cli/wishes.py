@@ -115,12 +115,17 @@ def wait_of(*, wait: bool, max_wait: str | None) -> timedelta | None:
 
 
 def keys_of(words: list[str] | None) -> tuple[str, ...] | None:
-    """The keys that words mean, such as those of `--only`: `@FILE` is a file with one key a line."""
+    """The keys that words mean, such as those of `--only`: `@FILE` is a file with one key a line.
+
+    None where there are no words. Words that name nobody are a UsageFault: nobody must not come to mean all, or pass for done.
+    """
     if not words:
         return None
     keys: list[str] = []
     for word in words:
         keys += _lines(Path(word[1:])) if word.startswith("@") else [word.strip()]
+    if not any(keys):
+        raise UsageFault(f"{' '.join(words)} names nobody: there is no key in it.")
     return tuple(dict.fromkeys(key for key in keys if key))
 
 

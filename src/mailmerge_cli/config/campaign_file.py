@@ -30,6 +30,7 @@ _OTHERS = {
     **dict.fromkeys((".csv", ".tsv", ".jsonl"), "a list"),
     **dict.fromkeys((".md", ".markdown", ".html", ".htm", ".txt"), "a message"),
 }
+_OLDER = ("mailmerge_template.txt", "mailmerge_database.csv")
 _TABLES = {key.table for key in CAMPAIGN_KEYS if key.table} | {REST}
 _KEYS = {(key.table, key.name): key for key in CAMPAIGN_KEYS}
 
@@ -94,11 +95,18 @@ def _find(path: Path | None, options: CampaignOptions, cwd: Path) -> tuple[Path,
     if place.is_dir():
         raise FileMissing(
             f"There is no campaign.toml in {place}.",
-            hint="Name the campaign's folder, make one with `mailmerge init`, or give --recipients and --message.",
+            hint=f"Name the campaign's folder, make one with `mailmerge init`, or give --recipients and --message{_older(place, cwd)}.",
         )
     raise FileMissing(
         f"{place} does not exist.", hint="Name a folder that holds campaign.toml, or such a file."
     )
+
+
+def _older(folder: Path, cwd: Path) -> str:
+    """The options for the files of the older mailmerge (awdeorio/mailmerge), if they lie there under the names that it gave them."""
+    if folder != cwd or not all((folder / name).is_file() for name in _OLDER):
+        return ""
+    return ": -m {} -r {}".format(*_OLDER)
 
 
 def _refuse_other_files(place: Path) -> None:

@@ -7,6 +7,7 @@ patient one of the standard library; its successor raises on some broken headers
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -67,16 +68,18 @@ class Parsed:
         return _text(self._bodies["text/html"]) if "text/html" in self._bodies else ""
 
     @cached_property
-    def pictures(self) -> dict[str, str]:
-        """What the HTML part may show: content id (RFC 2392) and the picture as a `data:` URL (RFC 2397)."""
+    def pictures(self) -> Mapping[str, Message]:
+        """What the HTML part may show, by content id (RFC 2392)."""
+        found = ((part.get("Content-ID", "").strip().strip("<>"), part) for part in self._leaves)
+        return {name: part for name, part in found if name and part.get_content_maintype() == "image"}
+
+    def picture_url(self, content_id: str) -> str | None:
+        """One of them as a `data:` URL (RFC 2397); None if there is none."""
         from base64 import b64encode
 
-        found = ((part.get("Content-ID", "").strip().strip("<>"), part) for part in self._leaves)
-        return {
-            name: f"data:{part.get_content_type()};base64,{b64encode(_octets(part)).decode('ascii')}"
-            for name, part in found
-            if name and part.get_content_maintype() == "image"
-        }
+        if (part := self.pictures.get(content_id)) is None:
+            return None
+        return f"data:{part.get_content_type()};base64,{b64encode(_octets(part)).decode('ascii')}"
 
     @cached_property
     def _bodies(self) -> dict[str, Message]:

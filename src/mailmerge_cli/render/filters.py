@@ -20,6 +20,7 @@ _YEAR_FIRST = re.compile(
 )
 _YEAR_LAST = re.compile(r"(\d{1,2})([-/.])(\d{1,2})\2(\d{4})(?:[T ]+(.+))?", re.ASCII)
 _CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2})(?:\.\d+)?)?", re.ASCII)
+_PRINTF = re.compile(r"%[-+#0]?\d*(?:\.\d+)?[sdifeEgGrxX]\b")
 _SAFE_LINK = re.compile(r"(?:https?|mailto|tel|cid|sms):|[#/?]|[^:/?#]*(?:[/?#]|$)", re.IGNORECASE)
 
 
@@ -66,6 +67,12 @@ def as_date(value: Any, code: str = "", order: str = "") -> Any:
 
 def as_format(value: Any, code: object = "", *others: object) -> str:
     """The text that Excel shows for a number, date or text under a format code such as `#,##0.00`."""
+    if isinstance(value, str) and _PRINTF.search(value):
+        raise Misuse(
+            "is formatted the other way round: here the value stands first, and the code is Excel's: "
+            '{{ x | format("0.00") }}, not {{ "%.2f" | format(x) }}',
+            value,
+        )
     if not isinstance(code, str) or not code or others:
         raise Misuse(
             'is formatted wrongly: | format takes one Excel code, such as | format("#,##0.00")', value

@@ -82,14 +82,10 @@ def read_template(text: str, file: str, ending: str = "") -> TemplateFile:
     kind = _kind(fields, file, ending, problems)
     _refuse_repeated(fields, file, problems)
     if problems:
-        raise Refused(_sum(problems), problems=tuple(problems))
+        text = told(problems[0]) if len(problems) == 1 else f"The template has {len(problems)} faults."
+        raise Refused(text, problems=tuple(problems))
     kept = tuple(field for field in fields if field.name != "Content-Type")
     return TemplateFile(kept, "\n".join(lines[end + 1 :]), end + 2, kind)
-
-
-def _sum(problems: list[Problem]) -> str:
-    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    return told(problems[0]) + more
 
 
 def _refuse_headless(lines: list[str], end: int, file: str) -> None:

@@ -252,5 +252,5 @@ def _syntax(environment: Sandbox, message: str) -> str:
 def refused(problems: Iterable[Problem]) -> Refused:
     """The error for faults of a template."""
     found = tuple(problems)
-    more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
-    return Refused(told(found[0]) + more, problems=found)
+    text = told(found[0]) if len(found) == 1 else f"The template has {len(found)} faults."
+    return Refused(text, problems=found)

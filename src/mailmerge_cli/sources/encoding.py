@@ -25,6 +25,10 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
+_C1 = re.compile("[\x80-\x9f]")
+_WINDOWS = {"iso8859-1": "cp1252", "iso8859-9": "cp1254"}
+"""Encodings under whose names Windows' own are usual (WHATWG, Encoding: labels): the same letters, and signs where these have C1 controls."""
+
 _ASK = "save it as “CSV UTF-8”, or say its encoding with --encoding"
 
 
@@ -141,6 +145,9 @@ def _proof(snapshot: Snapshot, encoding: str, skip: int, *, guessed: bool) -> Pr
                 ) from None
             except UnicodeError:  # UTF-16 that was said, where no mark tells the order of its bytes
                 raise Refused(f"{snapshot.path} is no {encoding.upper()} text", hint=_ASK) from None
+            if encoding in _WINDOWS and (found := _C1.search(text)):
+                place.pass_over(text[: found.start()])
+                raise _windows(snapshot, encoding, place, ord(found[0]))
             clean = clean and not FORBIDDEN.search(text)
             place.pass_over(text)
             if place.column > _LONGEST_LINE:
@@ -149,6 +156,17 @@ def _proof(snapshot: Snapshot, encoding: str, skip: int, *, guessed: bool) -> Pr
                 )
             if not chunk:
                 return Proof(encoding, skip, guessed, digest.digest(), clean)
+
+
+def _windows(snapshot: Snapshot, encoding: str, place: _Place, byte: int) -> Refused:
+    """Browsers read it as the Windows encoding unasked; here a person says so and looks, for a wrong letter is worse than no mail."""
+    name, windows = encoding.upper(), _WINDOWS[encoding]
+    message = f"byte 0x{byte:02X} in column {place.column} is a control character in {name}, which no mail may carry"
+    return Refused(
+        f"{snapshot.path}, line {place.line}: {message}",
+        hint=f"It is most likely Windows' kind of {name}, with “ ” – and €: say --encoding {windows}, and look at some mails with `mailmerge preview`",
+        problems=(Problem(place.line, None, "encoding", message),),
+    )
 
 
 class _Place:

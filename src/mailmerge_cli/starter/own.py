@@ -160,11 +160,13 @@ def _sending() -> list[str]:
 
 
 def _place(path: Path, folder: Path) -> str:
-    """Relative where the list lies in the campaign's folder, so that the folder can be moved; else in full."""
+    """Relative where the list lies in the campaign's folder or the one around it, so that both can be moved; else in full."""
     # The name itself is not followed: a link in the folder to a list elsewhere still moves with the folder.
     real, home = path.parent.resolve() / path.name, folder.resolve()
     if real.is_relative_to(home):
         return real.relative_to(home).as_posix()
+    if real.is_relative_to(home.parent):
+        return f"../{real.relative_to(home.parent).as_posix()}"
     return str(real)
 
 

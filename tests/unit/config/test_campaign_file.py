@@ -470,3 +470,15 @@ def test_what_is_no_place_for_titles(tmp_path: Path, line: str) -> None:
     written(tmp_path, SMALLEST.replace("[message]", f"{line}\n[message]"))
     with pytest.raises(ConfigFault, match=line.partition(" ")[0]):
         load_campaign(tmp_path, NOTHING, Path("/"))
+
+
+def test_files_of_the_older_mailmerge_are_named_in_the_hint(tmp_path: Path) -> None:
+    """Both under its names in the current folder, and no campaign.toml: the words that take them."""
+    for name in ("mailmerge_template.txt", "mailmerge_database.csv"):
+        with pytest.raises(FileMissing) as before:
+            load_campaign(None, NOTHING, tmp_path)
+        assert "mailmerge_" not in before.value.hint
+        (tmp_path / name).touch()
+    with pytest.raises(FileMissing) as caught:
+        load_campaign(None, NOTHING, tmp_path)
+    assert "-m mailmerge_template.txt -r mailmerge_database.csv" in caught.value.hint

@@ -7,6 +7,8 @@ from email.policy import SMTP
 from html.parser import HTMLParser
 from pathlib import Path
 
+import pytest
+
 from mailmerge_cli.mailbox.page import page_of
 
 
@@ -70,3 +72,22 @@ def test_a_mail_of_text_alone_is_its_text(tmp_path: Path) -> None:
     mail.set_content("a < b\n  <b>c</b>\n")
 
     assert "<pre>a &lt; b\n  &lt;b&gt;c&lt;/b&gt;\n</pre>" in page(tmp_path, mail)
+
+
+def test_a_picture_that_is_used_often_does_not_fill_the_browser(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each use is a copy: what goes beyond the limit stays out, smaller ones after it come in, and a note says so."""
+    monkeypatch.setattr("mailmerge_cli.mailbox.page._MOST", 200)
+    mail = mail_of('<img src="cid:big">' * 3 + '<img src="cid:small"><img src="cid:none">')
+    for name, size in (("big", 100), ("small", 1)):
+        mail.get_payload()[1].add_related(  # type: ignore[index, union-attr]
+            b"x" * size, maintype="image", subtype="png", cid=f"<{name}>", disposition="inline"
+        )
+    whole = page(tmp_path, mail)
+    shown = _Frame(whole).tags["iframe"]["srcdoc"]
+
+    assert shown is not None
+    assert (2, 2) == (shown.count("cid:big"), shown.count("data:image/png;base64,"))
+    assert 'src="data:image/png;base64,eA=="' in shown
+    assert "2 pictures are left out here" in whole

@@ -4,6 +4,8 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from pathlib import Path
 
+import pytest
+
 from mailmerge_cli.mailbox import show_letter
 from mailmerge_cli.mailbox.letters import Letters, read_letters
 
@@ -91,3 +93,14 @@ def test_no_text_at_all(tmp_path: Path) -> None:
     mail.add_attachment(b"x", maintype="application", subtype="pdf", filename="a.pdf")
 
     assert show_letter(kept(tmp_path, mail)) == "Subject:  s\nAttached: a.pdf (1 byte)\n\n(no text)\n"
+
+
+def test_pictures_are_counted_without_their_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """How many travel inside the mail is told; nothing is encoded for that."""
+    monkeypatch.setattr("base64.b64encode", None)
+    (file := tmp_path / "mail.eml").write_bytes(
+        b"MIME-Version: 1.0\r\nContent-Type: multipart/related; boundary=b\r\n\r\n--b\r\nContent-Type: text/html\r\n\r\n<p>a</p>\r\n"
+        b"--b\r\nContent-Type: image/png\r\nContent-ID: <a>\r\nContent-Transfer-Encoding: base64\r\n\r\ncG5n\r\n--b--\r\n"
+    )
+
+    assert ", 1 picture inside" in show_letter(file)

@@ -286,3 +286,17 @@ def test_filters_of_cells_that_must_not_be_used(filter_: str) -> None:
     """#N/A stays #N/A."""
     with pytest.raises(RowFault, match="#N/A"):
         fill("{{ x | " + filter_ + " }}", FaultCell("holds the error #N/A"))
+
+
+@pytest.mark.parametrize("code", ["%.2f", "%d", "%05.1f", "%s EUR", "%+d"])
+def test_format_of_jinja_is_answered_with_ours(code: str) -> None:
+    """The older mailmerge's `"%.2f"|format(x)`: refused, with what to write instead; an address is no Excel code either."""
+    for value in ("12.5", "anna@example.org"):
+        with pytest.raises(RowFault, match=r"the other way round.*x . format.*0\.00"):
+            fill('{{ "' + code + '" | format(x) }}', value)
+
+
+def test_a_percent_sign_in_a_cell_is_no_code() -> None:
+    """Texts of people are shown as they are."""
+    for text in ("50% discount", "100%", "5%sugar"):
+        assert fill("{{ x | format('@') }}", text) == text

@@ -187,3 +187,20 @@ def test_F02_an_encoding_that_was_said_and_is_not_so(tmp_path, said):
     with pytest.raises(Refused) as caught:
         open_source(written(tmp_path, GERMAN.encode()), encoding=said)
     assert "list.csv" in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["latin-1", "ISO-8859-1"])
+def test_F02_windows_signs_in_a_list_called_latin_1_are_told_once(tmp_path, name):
+    """What Windows writes under that name: one refusal with the place and the encoding to say, not one a row."""
+    text = "Name;E-Mail\n" + "„Jürgen“;j@example.com\n" * 38
+    path = written(tmp_path, text.encode("cp1252"))
+    with pytest.raises(Refused, match="line 2: byte 0x84 in column 1 ") as caught:
+        open_source(path, encoding=name)
+    assert (len(caught.value.problems), "--encoding cp1252" in caught.value.hint) == (1, True)
+    assert texts(open_source(path, encoding="cp1252")) == expected(text)
+
+
+def test_F02_latin_1_without_windows_signs_is_read_as_it_was(tmp_path):
+    """Letters alone are the same in both."""
+    with open_source(written(tmp_path, FRENCH.encode("latin-1")), encoding="latin-1") as source:
+        assert [row.cells for row in source.rows()] == expected(FRENCH)[1:]

@@ -172,7 +172,7 @@ def test_a_chinese_name_has_the_family_first(tmp_path: Path) -> None:
 
 
 def test_a_list_in_the_folder_moves_with_it(tmp_path: Path) -> None:
-    """A list inside the campaign's folder is named relative to it, one elsewhere in full; neither is touched."""
+    """A list inside the campaign's folder or the one around it is named relative to it, one elsewhere in full; none is touched."""
     inside = tmp_path / "campaign" / "lists" / "payroll.xlsx"
     inside.parent.mkdir(parents=True)
     outside = tmp_path / "payroll.xlsx"
@@ -181,9 +181,13 @@ def test_a_list_in_the_folder_moves_with_it(tmp_path: Path) -> None:
 
     write_campaign(Kind.PAYSLIP, tmp_path / "campaign", own=own(inside))
     write_campaign(Kind.PAYSLIP, tmp_path / "other", own=own(outside))
+    write_campaign(Kind.PAYSLIP, tmp_path / "deep" / "other", own=own(outside))
+    write_campaign(Kind.PAYSLIP, tmp_path / "third", own=own(inside))
 
     assert settings(tmp_path / "campaign")["recipients"]["file"] == "lists/payroll.xlsx"
-    assert settings(tmp_path / "other")["recipients"]["file"] == str(outside.resolve())
+    assert settings(tmp_path / "other")["recipients"]["file"] == "../payroll.xlsx"
+    assert settings(tmp_path / "third")["recipients"]["file"] == "../campaign/lists/payroll.xlsx"
+    assert settings(tmp_path / "deep" / "other")["recipients"]["file"] == str(outside.resolve())
     assert sorted(path.name for path in (tmp_path / "other").iterdir()) == ["campaign.toml", "payslip.md"]
     assert inside.read_bytes() == outside.read_bytes() == b"mine"
 
