@@ -7,6 +7,7 @@ Rule 2: pieces that mails share (files, images) are the same bytes objects in al
 from __future__ import annotations
 
 import binascii
+import re
 from collections.abc import Callable, Iterable
 from datetime import datetime
 
@@ -21,6 +22,8 @@ STRUCTURED = frozenset({"List-Unsubscribe", "List-Unsubscribe-Post"})
 
 _SEVEN, _QUOTED, _BASE64 = range(3)
 _ENCODINGS = ("7bit", "quoted-printable", "base64")
+# binascii makes a line of 77 where a blank at its end is what is too much; RFC 2045 §6.7 (5) allows 76.
+_OVERLONG = re.compile(rb"^([^\r\n]{74})(=20|=09)(?=\r\n|\Z)", re.MULTILINE)
 
 
 def rfc5322_date(moment: datetime) -> str:
@@ -47,7 +50,7 @@ def encode_body(text: str, boundary: str = "\0") -> tuple[int, bytes]:
     beyond_ascii = len(octets) - len(text)  # each such character has one octet more, or two, or three
     octets = octets.replace(b"\n", b"\r\n")
     if beyond_ascii * 6 < len(octets):
-        quoted = binascii.b2a_qp(octets, istext=True)
+        quoted = _OVERLONG.sub(rb"\1=\r\n\2", binascii.b2a_qp(octets, istext=True))
         if b"\n." not in quoted and quoted[:1] != b".":
             return _QUOTED, quoted
     return _BASE64, base64_lines(octets)
