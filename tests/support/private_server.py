@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -22,6 +23,7 @@ from typing import Any, ClassVar, NamedTuple, Self
 from support.soon import wait_for
 
 NOBODY = 65534
+_BELOW, _MANY = 32_000, 20_000  # Linux gives outgoing connections ports from 32 768 on
 
 
 class Kept(NamedTuple):
@@ -33,10 +35,12 @@ class Kept(NamedTuple):
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 on which nobody listens now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port of 127.0.0.1 that nobody has now, and that no outgoing connection of another test is given before a server binds it."""
+    while True:
+        port = _BELOW - secrets.randbelow(_MANY)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def fetched() -> Path | None:
